@@ -1,0 +1,44 @@
+"""Base of all API models: camelCase on the wire, frozen, nothing lost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class ApiModel(BaseModel):
+    """A part of a Kubernetes object.
+
+    Attributes are snake_case, JSON is camelCase. Unknown fields are kept in
+    ``model_extra``. Error texts never echo the input, since it can hold a secret.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="allow",
+        frozen=True,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+    )
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the JSON form, without fields that were never set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _none_to_empty_list(value: Any) -> Any:
+    return () if value is None else value
+
+
+IntOrString = int | str
+"""A Kubernetes int-or-string, such as ``25%`` or ``3``."""
+
+NoneAsEmpty = BeforeValidator(_none_to_empty_list)
+"""Reads JSON null as an empty list, as Go does."""
+
+Strings = Annotated[tuple[str, ...], NoneAsEmpty]
+FreeForm = dict[str, Any]
+"""An object that is not looked into (``x-kubernetes-preserve-unknown-fields``)."""
