@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from rollouts.kube.objects import Manifest, Resource
 
@@ -40,6 +40,22 @@ class Listing:
 
     items: Sequence[Manifest]
     resource_version: str
+
+
+@runtime_checkable
+class PagedApi(Protocol):
+    """An API that can also hand out a list page by page, so that the whole never is in memory at once."""
+
+    def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> AsyncIterator[Listing]:
+        """Yield one consistent list in pages. Raises Gone when it takes so long that the rest expires."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

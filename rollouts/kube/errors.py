@@ -10,6 +10,7 @@
     │   └── Conflict                  409 on resourceVersion: observe again
     ├── OutcomeUnknown                a write was sent and its answer lost: it may have taken effect
     ├── Fenced                        the write was not sent: the lease does not cover it any more
+    ├── Misconfigured                 no usable kubeconfig or service account: a person must act
     ├── Gone                          410: the watch's or the list's resourceVersion is too old
     └── Refused                       the request itself is wrong; a person or the code must change
         ├── NotFound                  404
@@ -71,6 +72,10 @@ class OutcomeUnknown(KubeError):
 
 class Fenced(KubeError):
     """The remaining lease is shorter than the request could take, so it was not sent."""
+
+
+class Misconfigured(KubeError):
+    """The kubeconfig or the service account cannot be used."""
 
 
 class Gone(KubeError):
