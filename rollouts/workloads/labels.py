@@ -1,0 +1,25 @@
+"""Labels, annotations and keys that existing tools read; none may change."""
+
+from __future__ import annotations
+
+POD_TEMPLATE_HASH = "rollouts-pod-template-hash"
+REVISION = "rollout.argoproj.io/revision"
+REVISION_HISTORY = "rollout.argoproj.io/revision-history"
+DESIRED_REPLICAS = "rollout.argoproj.io/desired-replicas"
+EPHEMERAL_METADATA = "rollout.argoproj.io/ephemeral-metadata"
+WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
+SCALE_DOWN_DEADLINE = "scale-down-deadline"
+MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
+INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
+ROLLOUT_TYPE = "rollout-type"
+STEP_INDEX = "step-index"
+EXPERIMENT_NAME = "experiment.argoproj.io/name"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+NOTIFIED = "notified.notifications.argoproj.io"
+ATTEMPT = "rollouts.dev/attempt"
+"""Ours: which try of a revision an object belongs to; a retry never reads yesterday's verdict."""
+
+NOT_COPIED = frozenset(
+    {LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, WORKLOAD_GENERATION, NOTIFIED, ATTEMPT}
+)
+"""Annotations of a Rollout that its ReplicaSets do not get."""
