@@ -1,0 +1,118 @@
+"""Fields that nobody acts on: unknown ones, and known ones whose behaviour does not exist yet. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def without_nulls(value: Any) -> Any:
+    """Return a manifest without the fields that are null: to Go, and so to the API, null means absent."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
+def unknown_fields(model: BaseModel) -> tuple[str, ...]:
+    """Return the path of every field that the model does not know, such as ``spec.strategy.canary.step``."""
+    return tuple(path for path, _ in _unknown(model, ""))
+
+
+def unknown_fields_with_hints(model: BaseModel) -> tuple[tuple[str, str | None], ...]:
+    """Return the unknown fields, each with the known field of the same object that it looks like, or None."""
+    return tuple((path, suggestion(path, known)) for path, known in _unknown(model, ""))
+
+
+def suggestion(path: str, known: tuple[str, ...]) -> str | None:
+    """Return the one of ``known`` that the last part of ``path`` was probably meant to be, or None."""
+    name = path.rpartition(".")[2]
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.75)
+    return by_lower[close[0]] if close else None
+
+
+def known_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the JSON names of a model's fields."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def _unknown(model: BaseModel, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    dot = f"{path}." if path else ""
+    for name in model.model_extra or {}:
+        yield f"{dot}{name}", known_fields(type(model))
+    for name, field in type(model).model_fields.items():
+        yield from _unknown_within(getattr(model, name), f"{dot}{field.alias or name}")
+
+
+def _unknown_within(value: Any, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if isinstance(value, BaseModel):
+        yield from _unknown(value, path)
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _unknown_within(item, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, BaseModel):
+                yield from _unknown(item, f"{path}.{key}")
+
+
+NATIVE_ROUTER_PLUGINS = ("argoproj-labs/gatewayAPI",)
+"""Router plugins that are answered natively."""
+
+_ROUTERS = ("alb", "ambassador", "apisix", "appMesh", "istio", "nginx", "smi", "traefik")
+_INACTIVE_STEPS = ("experiment", "plugin", "setHeaderRoute", "setMirrorRoute")
+
+_SET_WHEN_EMPTY = frozenset((*_ROUTERS, *_INACTIVE_STEPS))
+"""Fields that ask for something already by being there, such as ``smi: {}``."""
+
+_INACTIVE: tuple[str, ...] = (
+    "workloadRef",
+    "restartAt",
+    "strategy.canary.antiAffinity",
+    "strategy.canary.pingPong",
+    "strategy.canary.trafficRouting.managedRoutes",
+    *(f"strategy.canary.trafficRouting.{router}" for router in _ROUTERS),
+    *(f"strategy.canary.steps[].{step}" for step in _INACTIVE_STEPS),
+    "strategy.blueGreen.antiAffinity",
+)
+"""Paths below ``spec`` that are read and kept but not acted on yet. A line goes when its behaviour comes."""
+
+
+def inactive_fields(rollout_spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the path of every field of a Rollout's spec that is set but that the controller ignores so far.
+
+    The paths begin with ``spec`` and have indexes, such as ``spec.strategy.canary.steps[2].plugin``. A field
+    that is null, false or empty does not count as set, except a router or a step.
+    """
+    found = [path for pattern in _INACTIVE for path in _set_paths(rollout_spec, pattern.split("."), "spec")]
+    return (*found, *_foreign_plugins(rollout_spec))
+
+
+def _set_paths(value: Any, parts: list[str], path: str) -> Iterator[str]:
+    if not parts:
+        if value not in (None, False, "", [], {}) or path.rpartition(".")[2] in _SET_WHEN_EMPTY:
+            yield path
+        return
+    name, rest = parts[0].removesuffix("[]"), parts[1:]
+    if not isinstance(value, Mapping) or value.get(name) is None:
+        return
+    inner = value[name]
+    if not parts[0].endswith("[]"):
+        yield from _set_paths(inner, rest, f"{path}.{name}")
+    elif isinstance(inner, list | tuple):
+        for index, item in enumerate(inner):
+            yield from _set_paths(item, rest, f"{path}.{name}[{index}]")
+
+
+def _foreign_plugins(rollout_spec: Mapping[str, Any]) -> Iterator[str]:
+    value: Any = rollout_spec
+    for part in ("strategy", "canary", "trafficRouting", "plugins"):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    for name in value if isinstance(value, Mapping) else ():
+        if name not in NATIVE_ROUTER_PLUGINS:
+            yield f'spec.strategy.canary.trafficRouting.plugins["{name}"]'
