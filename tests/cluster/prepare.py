@@ -1,0 +1,36 @@
+"""Finds or builds the parts of the real lanes, one after the other, and says how far it is.
+
+``python -m tests.cluster.prepare`` names each part that cannot be had with its reason; its tests then skip,
+unless ``CI=true``, where this is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cluster.binaries import ensure_control_plane
+from tests.cluster.golang import BuildFailed, say
+
+PARTS: tuple[tuple[str, Callable[[], Path]], ...] = (("real control plane", ensure_control_plane),)
+
+
+def main() -> int:
+    """Prepare every part; return the exit code."""
+    missing = 0
+    for number, (name, ensure) in enumerate(PARTS, start=1):
+        started = time.monotonic()
+        print(f"[{number}/{len(PARTS)}] {name}", flush=True)
+        try:
+            say(f"ready: {ensure()} ({time.monotonic() - started:.0f} s)")
+        except BuildFailed as error:
+            missing += 1
+            say(f"missing: {error}")
+    return 1 if missing and os.environ.get("CI") == "true" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
