@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-import orjson
 from pydantic import ValidationError
 
 from rollouts.api.base import ApiModel
@@ -19,14 +18,15 @@ _Model = TypeVar("_Model", bound=ApiModel)
 def parse(model: type[_Model], raw: Any, path: str, *, tolerated: frozenset[str] = frozenset()) -> _Model:
     """Return ``raw`` as ``model``. ``tolerated`` names top-level fields that older versions knew.
 
-    Raises TrafficError with the field's path. JSON types are not converted: "false" is no boolean.
+    Raises TrafficError with the field's path.
     """
     try:
-        parsed = model.model_validate_json(orjson.dumps(raw), strict=True)
+        parsed = model.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        raise TrafficError(f"{path}{where}: {first['msg']}; correct the field") from None
+        text = first["msg"].replace("tuple", "list")
+        raise TrafficError(f"{path}{where}: {text}; correct the field") from None
     for name in _unknown(parsed):
         if name not in tolerated:
             known = ", ".join(sorted(f.alias or n for n, f in model.model_fields.items()))

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from pydantic import StrictBool
+
 from rollouts.api.base import ApiModel, FreeForm, NoneAsEmpty
 from rollouts.kube.objects import Manifest, labels_of, name_of, namespace_of
 from rollouts.traffic.config import ROOT, parse
@@ -28,7 +30,7 @@ class RouteRef(ApiModel):
     """One route of a list. ``rule_name`` limits the router to the rule of that name."""
 
     name: str = ""
-    use_header_routes: bool | None = None
+    use_header_routes: StrictBool | None = None
     rule_name: str | None = None
 
 
@@ -51,7 +53,7 @@ class GatewayConfig(ApiModel):
     tcp_route_selector: FreeForm | None = None
     tls_route_selector: FreeForm | None = None
     namespace: str | None = None
-    disable_in_progress_label: bool | None = None
+    disable_in_progress_label: StrictBool | None = None
     in_progress_label_key: str | None = None
     in_progress_label_value: str | None = None
     rule_name: str | None = None

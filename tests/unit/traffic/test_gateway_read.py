@@ -1,0 +1,82 @@
+"""What the Gateway API router reads from live routes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rollouts.kube.objects import Manifest
+from rollouts.testing.router_contract import NOW
+from rollouts.traffic.gateway_api import GatewayApi
+from rollouts.traffic.router import Confidence, TrafficState
+from tests.unit.traffic.routes import INTENT, parent, route, rule
+
+WRITTEN, ACCEPTED = Confidence.WRITTEN, Confidence.ACCEPTED
+
+
+def read(*live: Manifest, maximum: int = 100) -> TrafficState:
+    config = {"httpRoutes": [{"name": obj["metadata"]["name"]} for obj in live]}
+    return GatewayApi().read(config, live, replace(INTENT, max_weight=maximum), NOW)
+
+
+@pytest.mark.parametrize(
+    ("stable", "canary", "maximum", "seen"),
+    [
+        pytest.param(80, 20, 100, 20, id="ours"),
+        pytest.param(800, 200, 1000, 200, id="another-maximum"),
+        pytest.param(None, None, 100, 50, id="defaults-split-in-half"),
+        pytest.param(2, 1, 100, 34, id="rounded-up"),
+        pytest.param(0, 0, 100, 0, id="nothing"),
+    ],
+)
+def test_the_canary_weight_is_the_share_in_the_rule(
+    stable: int | None, canary: int | None, maximum: int, seen: int
+) -> None:
+    assert read(route([rule(stable, canary)]), maximum=maximum).canary_weight == seen
+
+
+def test_where_routes_differ_the_highest_weight_counts_and_the_message_says_so() -> None:
+    state = read(route([rule(90, 10)]), route([rule(70, 30)], name="api"))
+    assert state.canary_weight == 30
+    assert "HTTPRoute shop/web rules[0] has 10" in state.message
+
+
+def test_a_route_without_our_services_has_no_weight() -> None:
+    assert read(route([{"backendRefs": []}])).canary_weight is None
+
+
+@pytest.mark.parametrize(
+    ("parents", "reached", "attainable", "words"),
+    [
+        pytest.param([], WRITTEN, WRITTEN, "", id="nobody-reports"),
+        pytest.param([parent()], ACCEPTED, ACCEPTED, "", id="accepted"),
+        pytest.param([parent(3)], ACCEPTED, ACCEPTED, "", id="newer"),
+        pytest.param([parent(), parent(1)], WRITTEN, ACCEPTED, "has seen generation 1 of 2", id="behind"),
+        pytest.param([parent(accepted="False")], WRITTEN, ACCEPTED, "Accepted=False R: about", id="refused"),
+        pytest.param([parent(resolved="False")], WRITTEN, ACCEPTED, "ResolvedRefs=False R", id="unresolved"),
+        pytest.param([parent(None)], WRITTEN, WRITTEN, "", id="no-generation"),
+        pytest.param([parent(), parent(None)], ACCEPTED, ACCEPTED, "", id="one-never-reports"),
+    ],
+)
+def test_confidence_follows_the_parents(
+    parents: list, reached: Confidence, attainable: Confidence, words: str
+) -> None:
+    state = read({**route([rule()]), "status": {"parents": parents}})
+    assert (state.confidence, state.attainable) == (reached, attainable)
+    assert words in state.message
+    assert bool(words) == bool(state.message)
+
+
+def test_a_partly_invalid_route_is_not_accepted() -> None:
+    entry = parent()
+    entry["conditions"].append({"type": "PartiallyInvalid", "status": "True", "message": "Dropped Rule 1"})
+    state = read({**route([rule()]), "status": {"parents": [entry]}})
+    assert state.confidence == WRITTEN
+    assert "Dropped Rule 1" in state.message
+
+
+def test_the_weakest_route_decides() -> None:
+    good = {**route([rule()]), "status": {"parents": [parent()]}}
+    silent = route([rule()], name="silent")
+    assert read(good, silent).attainable == WRITTEN
