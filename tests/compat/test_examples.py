@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rollouts.api.argoproj.kinds import KINDS, kind_of
+from rollouts.api.argoproj.validation import validate_rollout
 from rollouts.api.fields import unknown_fields, without_nulls
 from rollouts.api.yamlio import YamlError, load_all
 from tests.compat.upstream import FOLDER, files, needs_upstream_data
@@ -52,6 +53,14 @@ def test_an_example_has_no_field_that_the_models_do_not_know(
     unknown = unknown_fields(model.model_validate(without_nulls(manifest)))
     ahead = any(name in request.node.name for name in AHEAD_OF_THEIR_SCHEMA)
     assert bool(unknown) == ahead, unknown
+
+
+ROLLOUTS = [(name, manifest) for name, manifest in EXAMPLES if manifest["kind"] == "Rollout"]
+
+
+@pytest.mark.parametrize("manifest", [m for _, m in ROLLOUTS], ids=[name for name, _ in ROLLOUTS])
+def test_an_example_rollout_is_valid(manifest: dict[str, Any]) -> None:
+    assert validate_rollout(manifest) == ()
 
 
 def test_every_kind_has_an_example() -> None:
