@@ -346,12 +346,16 @@ class Pattern:
         self._start = start
         self._end = end
 
+    def cost(self, text: str) -> int:
+        """Return the most steps that matching this text can take."""
+        return len(self._states) * (len(text) + 1)
+
     def found_in(self, text: str) -> bool:
         """Tell whether the pattern matches some part of ``text``.
 
         Raises PatternError when states × characters is over the budget.
         """
-        if len(self._states) * (len(text) + 1) > MOST_STEPS:
+        if self.cost(text) > MOST_STEPS:
             raise PatternError(f"matching {len(text)} characters against this pattern would take too long")
         current: set[int] = set()
         for index in range(len(text) + 1):
