@@ -20,3 +20,7 @@ check: setup
 format: setup
 	.venv/bin/ruff format --quiet .
 	.venv/bin/ruff check --fix --quiet .
+
+.PHONY: manifests
+manifests: setup
+	.venv/bin/kubectl kustomize manifests/cluster > manifests/install.yaml
