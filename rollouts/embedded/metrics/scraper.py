@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from rollouts.clock import Clock
+from rollouts.clock import Clock, Randomness
 from rollouts.embedded.metrics.exposition import read_exposition
 from rollouts.embedded.metrics.samples import NAME, Labels, SampleStore, make_labels
 from rollouts.embedded.metrics.targets import Target, target_of
-from rollouts.embedded.workloads.watched import Watched
 from rollouts.kube.api import KubeApi
+from rollouts.kube.informer import InformerCache
 from rollouts.kube.objects import PODS
 
 
@@ -24,9 +24,17 @@ class Scraper:
     """
 
     def __init__(
-        self, api: KubeApi, store: SampleStore, clock: Clock, *, interval: float = 1.0, timeout: float = 1.0
+        self,
+        api: KubeApi,
+        store: SampleStore,
+        clock: Clock,
+        randomness: Randomness,
+        *,
+        interval: float = 1.0,
+        timeout: float = 1.0,
     ) -> None:
-        self._pods = Watched(api, PODS, clock)
+        self._cache = InformerCache(api, clock, randomness)
+        self._cache.start(PODS)
         self._store = store
         self._clock = clock
         self._interval = interval
@@ -40,13 +48,13 @@ class Scraper:
             aiohttp.ClientSession(timeout=self._timeout, trust_env=False) as session,
             asyncio.TaskGroup() as group,
         ):
-            tasks = [group.create_task(self._pods.run()), group.create_task(self._repeat(session))]
+            tasks = [group.create_task(self._cache.run()), group.create_task(self._repeat(session))]
             await stop.wait()
             for task in tasks:
                 task.cancel()
 
     async def _repeat(self, session: aiohttp.ClientSession) -> None:
-        await self._pods.synced.wait()
+        await self._cache.wait_synced()
         while True:
             began = self._clock.monotonic()
             await self.scrape(session)
@@ -54,7 +62,7 @@ class Scraper:
 
     async def scrape(self, session: aiohttp.ClientSession) -> None:
         """Scrape every present target once, all at the same time."""
-        targets = {target for pod in self._pods.all() if (target := target_of(pod)) is not None}
+        targets = {target for pod in self._cache.list(PODS) if (target := target_of(pod)) is not None}
         now = self._now()
         for gone in self._exposed.keys() - targets:
             self._end(self._exposed.pop(gone) | {_up(gone)}, now)

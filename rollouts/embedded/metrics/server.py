@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from rollouts import __version__
-from rollouts.clock import Clock
+from rollouts.clock import Clock, Randomness
 from rollouts.embedded.metrics.answers import Answer, answer_query, answer_query_range, success
 from rollouts.embedded.metrics.samples import SampleStore
 from rollouts.embedded.metrics.scraper import Scraper
@@ -19,11 +19,11 @@ from rollouts.kube.api import KubeApi
 class MetricsStore:
     """Scrapes the pods of ``api`` and answers queries on loopback."""
 
-    def __init__(self, api: KubeApi, clock: Clock, *, interval: float = 1.0) -> None:
+    def __init__(self, api: KubeApi, clock: Clock, randomness: Randomness, *, interval: float = 1.0) -> None:
         self.samples = SampleStore()
         self.address = ""
         self._clock = clock
-        self._scraper = Scraper(api, self.samples, clock, interval=interval)
+        self._scraper = Scraper(api, self.samples, clock, randomness, interval=interval)
 
     async def run(self, stop: asyncio.Event, *, port: int = 0, started: asyncio.Event | None = None) -> None:
         """Serve and scrape until ``stop`` is set; ``address`` is the base URL once ``started`` is set."""

@@ -13,8 +13,8 @@ import orjson
 
 from rollouts.clock import Clock
 from rollouts.embedded.workloads.keyloop import KeyLoop
-from rollouts.embedded.workloads.watched import Watched
 from rollouts.kube.api import KubeApi
+from rollouts.kube.cache import Cache, Change
 from rollouts.kube.errors import AlreadyExists
 from rollouts.kube.objects import (
     DEPLOYMENTS,
@@ -167,16 +167,15 @@ def _status(deployment: ReadOnly, replicasets: Sequence[ReadOnly], new: ReadOnly
 class DeploymentController:
     """Creates ReplicaSets for Deployments and moves replicas between them."""
 
-    def __init__(self, api: KubeApi, deployments: Watched, replicasets: Watched, clock: Clock) -> None:
+    def __init__(self, api: KubeApi, cache: Cache, clock: Clock) -> None:
         self._api = api
-        self._deployments = deployments
-        self._replicasets = replicasets
+        self._cache = cache
         self._clock = clock
         self.loop = KeyLoop("deployment", self.reconcile, clock)
-        deployments.listen(lambda old, new: self.loop.add(key_of(new or old or {})))
-        replicasets.listen(self._on_replicaset)
+        cache.on_change(DEPLOYMENTS, lambda change, old, new: self.loop.add(key_of(new or old or {})))
+        cache.on_change(REPLICASETS, self._on_replicaset)
 
-    def _on_replicaset(self, old: Manifest | None, new: Manifest | None) -> None:
+    def _on_replicaset(self, change: Change, old: Manifest | None, new: Manifest | None) -> None:
         replicaset = new or old or {}
         owner = controller_owner(replicaset)
         if owner and owner.get("kind") == DEPLOYMENTS.kind:
@@ -184,10 +183,10 @@ class DeploymentController:
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one Deployment's ReplicaSets and status up to date."""
-        deployment = self._deployments.get(key)
+        deployment = self._cache.get(DEPLOYMENTS, key.namespace, key.name)
         if deployment is None or is_deleting(deployment):
             return None
-        todo = plan(deployment, self._replicasets.owned_by(uid_of(deployment)))
+        todo = plan(deployment, self._cache.indexed(REPLICASETS, "owner", uid_of(deployment)))
         if todo.create is not None:
             with contextlib.suppress(AlreadyExists):
                 await self._api.create(REPLICASETS, key.namespace, todo.create)

@@ -14,11 +14,12 @@ from rollouts.clock import Clock
 from rollouts.embedded.workloads.backend import LISTENS_ON
 from rollouts.embedded.workloads.keyloop import KeyLoop
 from rollouts.embedded.workloads.pods import is_ready, phase
-from rollouts.embedded.workloads.watched import Watched
 from rollouts.kube.api import KubeApi
+from rollouts.kube.cache import Cache, Change
 from rollouts.kube.errors import AlreadyExists, NotFound
 from rollouts.kube.objects import (
     ENDPOINT_SLICES,
+    PODS,
     SERVICES,
     Key,
     Manifest,
@@ -170,44 +171,44 @@ def _address(endpoint: ReadOnly) -> Manifest:
 class EndpointsController:
     """Keeps the slices and Endpoints of Services that have a selector."""
 
-    def __init__(self, api: KubeApi, services: Watched, pods: Watched, slices: Watched, clock: Clock) -> None:
+    def __init__(self, api: KubeApi, cache: Cache, clock: Clock) -> None:
         self._api = api
-        self._services = services
-        self._pods = pods
-        self._slices = slices
+        self._cache = cache
         self._written: dict[Key, Manifest] = {}
         self.loop = KeyLoop("endpoints", self.reconcile, clock)
-        services.listen(lambda old, new: self.loop.add(key_of(new or old or {})))
-        pods.listen(self._on_pod)
-        slices.listen(self._on_slice)
+        cache.on_change(SERVICES, lambda change, old, new: self.loop.add(key_of(new or old or {})))
+        cache.on_change(PODS, self._on_pod)
+        cache.on_change(ENDPOINT_SLICES, self._on_slice)
 
-    def _on_pod(self, old: Manifest | None, new: Manifest | None) -> None:
+    def _on_pod(self, change: Change, old: Manifest | None, new: Manifest | None) -> None:
         for pod in (old, new):
             if pod is None:
                 continue
-            for service in self._services.in_namespace(namespace_of(pod)):
+            for service in self._cache.list(SERVICES, namespace_of(pod)):
                 wanted = (service.get("spec") or {}).get("selector") or {}
                 if wanted and wanted.items() <= labels_of(pod).items():
                     self.loop.add(key_of(service))
 
-    def _on_slice(self, old: Manifest | None, new: Manifest | None) -> None:
+    def _on_slice(self, change: Change, old: Manifest | None, new: Manifest | None) -> None:
         item = new or old or {}
         if labels_of(item).get(MANAGED_BY) == MANAGER:
             self.loop.add(Key(namespace_of(item), labels_of(item).get(SERVICE_NAME, "")))
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one Service's slices and Endpoints up to date."""
-        service = self._services.get(key)
+        service = self._cache.get(SERVICES, key.namespace, key.name)
         if service is None or is_deleting(service) or not (service.get("spec") or {}).get("selector"):
             self._written.pop(key, None)
             return None
-        pods = list(self._pods.in_namespace(key.namespace))
+        pods = self._cache.list(PODS, key.namespace)
         await self._write_slices(key, wanted_slices(service, pods))
         await self._write_endpoints(key, wanted_endpoints(service, pods))
         return None
 
     async def _write_slices(self, key: Key, wanted: Mapping[str, Manifest]) -> None:
-        present = {name_of(s): s for s in self._slices.in_namespace(key.namespace) if _belongs(s, key.name)}
+        present = {
+            name_of(s): s for s in self._cache.list(ENDPOINT_SLICES, key.namespace) if _belongs(s, key.name)
+        }
         for name, item in wanted.items():
             if name not in present:
                 await self._create_or_replace(ENDPOINT_SLICES, key.namespace, name, item)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from rollouts.clock import Clock
 from rollouts.embedded.workloads.keyloop import KeyLoop
 from rollouts.embedded.workloads.pods import condition, from_template, is_active, is_ready, phase
-from rollouts.embedded.workloads.watched import Watched
 from rollouts.kube.api import KubeApi
+from rollouts.kube.cache import Cache, Change
 from rollouts.kube.errors import NotFound
 from rollouts.kube.objects import (
     JOBS,
@@ -138,17 +138,16 @@ def _status(
 class JobController:
     """Runs Jobs to completion or failure."""
 
-    def __init__(self, api: KubeApi, jobs: Watched, pods: Watched, clock: Clock) -> None:
+    def __init__(self, api: KubeApi, cache: Cache, clock: Clock) -> None:
         self._api = api
-        self._jobs = jobs
-        self._pods = pods
+        self._cache = cache
         self._clock = clock
         self._unseen: dict[str, set[str]] = {}
         self.loop = KeyLoop("job", self.reconcile, clock)
-        jobs.listen(lambda old, new: self.loop.add(key_of(new or old or {})))
-        pods.listen(self._on_pod)
+        cache.on_change(JOBS, lambda change, old, new: self.loop.add(key_of(new or old or {})))
+        cache.on_change(PODS, self._on_pod)
 
-    def _on_pod(self, old: Manifest | None, new: Manifest | None) -> None:
+    def _on_pod(self, change: Change, old: Manifest | None, new: Manifest | None) -> None:
         pod = new or old or {}
         owner = controller_owner(pod)
         if owner and owner.get("kind") == JOBS.kind:
@@ -156,10 +155,10 @@ class JobController:
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one Job's pods and status up to date."""
-        job = self._jobs.get(key)
+        job = self._cache.get(JOBS, key.namespace, key.name)
         if job is None or is_deleting(job) or is_finished(job):
             return None
-        pods = self._pods.owned_by(uid_of(job))
+        pods = self._cache.indexed(PODS, "owner", uid_of(job))
         unseen = self._unseen.setdefault(uid_of(job), set())
         unseen -= {uid_of(pod) for pod in pods}
         if unseen:

@@ -13,8 +13,8 @@ from rollouts.embedded.workloads.keyloop import KeyLoop
 from rollouts.embedded.workloads.podstatus import Life, container_at, pod_status
 from rollouts.embedded.workloads.program import pre_stop_seconds, read_containers
 from rollouts.embedded.workloads.timing import KubeletTiming
-from rollouts.embedded.workloads.watched import Watched
 from rollouts.kube.api import KubeApi
+from rollouts.kube.cache import Cache, Change
 from rollouts.kube.errors import AlreadyExists, NotFound
 from rollouts.kube.objects import (
     NODES,
@@ -60,7 +60,7 @@ class Kubelet:
     def __init__(
         self,
         api: KubeApi,
-        pods: Watched,
+        cache: Cache,
         clock: Clock,
         randomness: Randomness,
         *,
@@ -68,14 +68,14 @@ class Kubelet:
         timing: KubeletTiming,
     ) -> None:
         self._api = api
-        self._pods = pods
+        self._cache = cache
         self._clock = clock
         self._randomness = randomness
         self._backend = backend
         self._timing = timing
         self._memory = _Memory()
         self.loop = KeyLoop("kubelet", self.reconcile, clock, workers=16)
-        pods.listen(self._on_pod)
+        cache.on_change(PODS, self._on_pod)
 
     async def register_node(self) -> None:
         """Create the Node, or leave it when it is there, and report it Ready."""
@@ -85,12 +85,12 @@ class Kubelet:
             NODES, None, NODE, {"status": node_status(self._clock.now())}, subresource="status"
         )
 
-    def _on_pod(self, old: Manifest | None, new: Manifest | None) -> None:
+    def _on_pod(self, change: Change, old: Manifest | None, new: Manifest | None) -> None:
         self.loop.add(key_of(new or old or {}))
 
     async def reconcile(self, key: Key) -> float | None:
         """Do the next thing for one pod; return the seconds until the one after that."""
-        pod = self._pods.get(key)
+        pod = self._cache.get(PODS, key.namespace, key.name)
         await self._forget_replaced(key, uid_of(pod) if pod else "")
         if pod is None or (pod.get("spec") or {}).get("nodeName") not in (None, "", NODE):
             return None

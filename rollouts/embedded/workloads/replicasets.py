@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from rollouts.clock import Clock
 from rollouts.embedded.workloads.keyloop import KeyLoop
 from rollouts.embedded.workloads.pods import available_at, from_template, is_active, is_ready, phase, selects
-from rollouts.embedded.workloads.watched import Watched
 from rollouts.kube.api import KubeApi
+from rollouts.kube.cache import Cache, Change
 from rollouts.kube.errors import KubeError, NotFound
 from rollouts.kube.objects import (
     PODS,
@@ -120,36 +120,35 @@ class _Unseen:
 class ReplicaSetController:
     """Creates, adopts and deletes pods of ReplicaSets, and counts them."""
 
-    def __init__(self, api: KubeApi, replicasets: Watched, pods: Watched, clock: Clock) -> None:
+    def __init__(self, api: KubeApi, cache: Cache, clock: Clock) -> None:
         self._api = api
-        self._replicasets = replicasets
-        self._pods = pods
+        self._cache = cache
         self._clock = clock
         self._unseen: dict[str, _Unseen] = {}
         self.loop = KeyLoop("replicaset", self.reconcile, clock)
-        replicasets.listen(lambda old, new: self.loop.add(key_of(new or old or {})))
-        pods.listen(self._on_pod)
+        cache.on_change(REPLICASETS, lambda change, old, new: self.loop.add(key_of(new or old or {})))
+        cache.on_change(PODS, self._on_pod)
 
-    def _on_pod(self, old: Manifest | None, new: Manifest | None) -> None:
+    def _on_pod(self, change: Change, old: Manifest | None, new: Manifest | None) -> None:
         for pod in (old, new):
             owner = controller_owner(pod) if pod else None
             if owner and owner.get("kind") == REPLICASETS.kind:
                 self.loop.add(Key(namespace_of(pod or {}), str(owner["name"])))
         if new is not None and controller_owner(new) is None:
-            for replicaset in self._replicasets.in_namespace(namespace_of(new)):
+            for replicaset in self._cache.list(REPLICASETS, namespace_of(new)):
                 if selects((replicaset.get("spec") or {}).get("selector"), new):
                     self.loop.add(key_of(replicaset))
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one ReplicaSet's pods and status up to date."""
-        replicaset = self._replicasets.get(key)
+        replicaset = self._cache.get(REPLICASETS, key.namespace, key.name)
         if replicaset is None:
             return None
         if self._waits_for_own_writes(uid_of(replicaset)):
             return None
         await self._adopt(replicaset)
         now = self._clock.now()
-        todo = plan(replicaset, self._pods.owned_by(uid_of(replicaset)), now)
+        todo = plan(replicaset, self._cache.indexed(PODS, "owner", uid_of(replicaset)), now)
         try:
             await self._carry_out(replicaset, todo)
         finally:
@@ -160,7 +159,7 @@ class ReplicaSetController:
         unseen = self._unseen.get(uid)
         if unseen is None:
             return False
-        pods = {uid_of(pod): pod for pod in self._pods.owned_by(uid)}
+        pods = {uid_of(pod): pod for pod in self._cache.indexed(PODS, "owner", uid)}
         unseen.created -= pods.keys()
         unseen.deleted = {u for u in unseen.deleted if u in pods and not is_deleting(pods[u])}
         if unseen.created or unseen.deleted:
@@ -172,7 +171,7 @@ class ReplicaSetController:
         selector = (replicaset.get("spec") or {}).get("selector")
         if is_deleting(replicaset):
             return
-        for pod in list(self._pods.in_namespace(namespace_of(replicaset))):
+        for pod in self._cache.list(PODS, namespace_of(replicaset)):
             if controller_owner(pod) is None and is_active(pod) and selects(selector, pod):
                 owners = [
                     *(metadata(pod).get("ownerReferences") or ()),

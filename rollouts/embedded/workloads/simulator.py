@@ -13,8 +13,8 @@ from rollouts.embedded.workloads.keyloop import KeyLoop
 from rollouts.embedded.workloads.kubelet import Kubelet
 from rollouts.embedded.workloads.replicasets import ReplicaSetController
 from rollouts.embedded.workloads.timing import KubeletTiming
-from rollouts.embedded.workloads.watched import Watched
 from rollouts.kube.api import KubeApi
+from rollouts.kube.informer import InformerCache
 from rollouts.kube.objects import DEPLOYMENTS, ENDPOINT_SLICES, JOBS, PODS, REPLICASETS, SERVICES
 
 
@@ -34,40 +34,31 @@ class WorkloadSimulator:
         pod_backend: PodBackend | None = None,
         timing: KubeletTiming | None = None,
     ) -> None:
-        pods = Watched(api, PODS, clock)
-        self._watched = [pods]
+        self._cache = InformerCache(api, clock, randomness)
+        self._resources = [PODS]
+        backend = pod_backend or AddressesOnly()
         self._kubelet = Kubelet(
-            api,
-            pods,
-            clock,
-            randomness,
-            backend=pod_backend or AddressesOnly(),
-            timing=timing or KubeletTiming(),
+            api, self._cache, clock, randomness, backend=backend, timing=timing or KubeletTiming()
         )
         self._loops: list[KeyLoop] = [self._kubelet.loop]
         if control_loops:
-            self._add_control_loops(api, pods, clock)
-
-    def _add_control_loops(self, api: KubeApi, pods: Watched, clock: Clock) -> None:
-        replicasets, services = Watched(api, REPLICASETS, clock), Watched(api, SERVICES, clock)
-        slices, jobs = Watched(api, ENDPOINT_SLICES, clock), Watched(api, JOBS, clock)
-        deployments = Watched(api, DEPLOYMENTS, clock)
-        self._watched += [replicasets, services, slices, jobs, deployments]
-        self._loops += [
-            ReplicaSetController(api, replicasets, pods, clock).loop,
-            EndpointsController(api, services, pods, slices, clock).loop,
-            JobController(api, jobs, pods, clock).loop,
-            DeploymentController(api, deployments, replicasets, clock).loop,
-        ]
+            self._resources += [REPLICASETS, SERVICES, ENDPOINT_SLICES, JOBS, DEPLOYMENTS]
+            self._loops += [
+                ReplicaSetController(api, self._cache, clock).loop,
+                EndpointsController(api, self._cache, clock).loop,
+                JobController(api, self._cache, clock).loop,
+                DeploymentController(api, self._cache, clock).loop,
+            ]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set. An unexpected error ends it and is raised."""
         await self._kubelet.register_node()
+        for resource in self._resources:
+            self._cache.start(resource)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(watched.run()) for watched in self._watched]
-            for watched in self._watched:
-                await watched.synced.wait()
+            tasks = [group.create_task(self._cache.run())]
             # Only with every resource in sync: a count over half a list would create pods twice.
+            await self._cache.wait_synced()
             tasks += [group.create_task(loop.run()) for loop in self._loops]
             await stop.wait()
             for task in tasks:
