@@ -10,7 +10,7 @@ from rollouts.api.base import ApiModel, FreeForm
 
 
 class AnalysisTemplate(ApiModel):
-    """What to measure and how to judge it, for use in one namespace. ``metadata`` stays raw."""
+    """What to measure and how to judge it, for use in one namespace."""
 
     api_version: str = "argoproj.io/v1alpha1"
     kind: str = "AnalysisTemplate"
@@ -19,7 +19,7 @@ class AnalysisTemplate(ApiModel):
 
 
 class ClusterAnalysisTemplate(ApiModel):
-    """What to measure and how to judge it, for use in every namespace. ``metadata`` stays raw."""
+    """What to measure and how to judge it, for use in every namespace."""
 
     api_version: str = "argoproj.io/v1alpha1"
     kind: str = "ClusterAnalysisTemplate"
@@ -28,7 +28,7 @@ class ClusterAnalysisTemplate(ApiModel):
 
 
 class AnalysisRun(ApiModel):
-    """One analysis that runs or has ended. ``metadata`` stays raw."""
+    """One analysis that runs or has ended."""
 
     api_version: str = "argoproj.io/v1alpha1"
     kind: str = "AnalysisRun"

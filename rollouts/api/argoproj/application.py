@@ -294,7 +294,7 @@ class ApplicationStatus(ApiModel):
 
 
 class Application(ApiModel):
-    """The kind. ``metadata`` stays raw."""
+    """Manifests of a repository that are kept in step with a cluster."""
 
     api_version: str = "argoproj.io/v1alpha1"
     kind: str = "Application"

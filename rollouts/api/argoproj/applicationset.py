@@ -112,7 +112,7 @@ class ApplicationSetStatus(ApiModel):
 
 
 class ApplicationSet(ApiModel):
-    """The kind. ``metadata`` stays raw."""
+    """Applications that are made from a template and generated parameters."""
 
     api_version: str = "argoproj.io/v1alpha1"
     kind: str = "ApplicationSet"

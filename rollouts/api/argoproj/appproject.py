@@ -154,7 +154,7 @@ class AppProjectStatus(ApiModel):
 
 
 class AppProject(ApiModel):
-    """The kind. ``metadata`` stays raw."""
+    """What the Applications of a team may read from and write to."""
 
     api_version: str = "argoproj.io/v1alpha1"
     kind: str = "AppProject"

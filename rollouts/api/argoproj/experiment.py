@@ -22,7 +22,7 @@ DEFAULT_SCALE_DOWN_DELAY_SECONDS = 30
 
 
 class ExperimentTemplate(ApiModel):
-    """A version: one ReplicaSet. ``template`` and ``selector`` stay raw: they belong to Kubernetes."""
+    """A version: one ReplicaSet."""
 
     name: str
     replicas: int | None = None
@@ -115,7 +115,7 @@ class ExperimentStatus(ApiModel):
 
 
 class Experiment(ApiModel):
-    """The kind. ``metadata`` stays raw."""
+    """Versions that run side by side for a while, and analyses over them."""
 
     api_version: str = "argoproj.io/v1alpha1"
     kind: str = "Experiment"

@@ -103,3 +103,7 @@ class Generator(ApiModel):
     matrix: MatrixGenerator | None = None
     merge: MergeGenerator | None = None
     selector: LabelSelector | None = None
+
+
+MatrixGenerator.model_rebuild()
+MergeGenerator.model_rebuild()

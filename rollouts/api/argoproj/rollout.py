@@ -442,7 +442,7 @@ class RunHistory(ApiModel):
 
 
 class RolloutSpec(ApiModel):
-    """Desired state. ``template`` and ``selector`` stay raw: they belong to Kubernetes."""
+    """Desired state."""
 
     replicas: int | None = None
     selector: FreeForm | None = None
@@ -600,7 +600,7 @@ class RolloutStatus(ApiModel):
 
 
 class Rollout(ApiModel):
-    """The kind. ``metadata`` stays raw."""
+    """A workload that a new version takes over in steps, or by a switch between two full versions."""
 
     api_version: str = "argoproj.io/v1alpha1"
     kind: str = "Rollout"
