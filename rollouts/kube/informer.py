@@ -78,14 +78,18 @@ class InformerCache:
         for place in list(self._store(resource).places()):
             self._store(resource).remove(*place)
 
-    async def relist(self, *resources: Resource) -> None:
-        """List the named resources (all when none is named) anew and consistently, then go on watching."""
+    async def relist(self, *resources: Resource, listed_before: float = float("inf")) -> None:
+        """List the named resources (all when none is named) anew and consistently, then go on watching.
+
+        Lists that began at the monotonic moment ``listed_before`` or later are good enough.
+        """
         chosen = resources or tuple(self._reflectors)
         for resource in chosen:
+            if self._reflectors[resource].listed_at >= listed_before:
+                continue
             task = self._tasks.pop(resource, None)
             if task is not None:
                 task.cancel()
-                await asyncio.wait([task])
             self._reflectors[resource].settled.clear()
             self._begin(resource)
         await self.wait_synced(*chosen)

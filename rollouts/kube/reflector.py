@@ -65,6 +65,7 @@ class Reflector:
         self.synced = False
         self.refusal: errors.Refused | None = None
         self.settled = asyncio.Event()
+        self.listed_at = float("-inf")
         self._api = api
         self._clock = clock
         self._randomness = randomness
@@ -116,6 +117,7 @@ class Reflector:
         return self._randomness.uniform(ceiling / 2, ceiling)
 
     async def _list(self) -> None:
+        self.listed_at = self._clock.monotonic()
         missing = set(self.store.places())
         version = ""
         with _collector_paused(first=not self.synced):
