@@ -1,0 +1,175 @@
+"""Server-side apply: merge what a manager wants, refuse what others own, remove what it wants no more.
+
+Pure; the rules are those of https://kubernetes.io/docs/reference/using-api/server-side-apply/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rollouts.embedded import fieldsets
+from rollouts.embedded.failures import ApiFailure, Cause
+from rollouts.embedded.fieldsets import SELF, Fields, Path
+from rollouts.embedded.managed import Manager, tracked, without
+from rollouts.embedded.shapes import Shape
+from rollouts.kube.objects import Manifest, format_time, parse_time
+
+
+def server_side_apply(
+    live: Manifest, config: Manifest, manager: Manager, shape: Shape, *, force: bool
+) -> tuple[Manifest, list[Manifest]]:
+    """Return (the merged object, its managed-fields entries). Raises 409 naming every other owner.
+
+    ``live`` is the stored object, or one with nothing but its identity. Fields of ``live`` that have no
+    owner are not removed, only overwritten.
+    """
+    entries: Sequence[Manifest] = live["metadata"].get("managedFields") or ()
+    mine = next((e for e in entries if manager.owns(e)), None)
+    others = [e for e in entries if mine is not e]
+    wanted = tracked(config)
+    before = tracked(live)
+    merged = _merge(before, wanted, shape)
+    changed, _ = fieldsets.compare(before, merged, shape)
+    others = _settle_conflicts(others, changed, force=force)
+    owned = fieldsets.of_value(wanted, shape)
+    if owned.get("f:metadata") == {}:
+        del owned["f:metadata"]
+    dropped = fieldsets.difference(_fields(mine), owned)
+    if dropped:
+        merged = _prune(merged, dropped, _all(others), shape) or {"metadata": {}}
+    if owned:
+        fresh = manager.entry(owned)
+        if mine is not None and {**mine, "time": ""} == {**fresh, "time": ""} and before == merged:
+            fresh = mine
+        others.append(fresh)
+    return _rejoin(live, merged), others
+
+
+def _fields(entry: Mapping[str, Any] | None) -> Fields:
+    return (entry.get("fieldsV1") or {}) if entry else {}
+
+
+def _all(entries: Sequence[Manifest]) -> Fields:
+    owned: Fields = {}
+    for entry in entries:
+        owned = fieldsets.union(owned, _fields(entry))
+    return owned
+
+
+def _rejoin(live: Manifest, merged: Mapping[str, Any]) -> Manifest:
+    """Put identity and system fields back around the merged content."""
+    content = tracked(live)["metadata"]
+    system = {k: v for k, v in live["metadata"].items() if k not in content}
+    head = {k: live[k] for k in ("apiVersion", "kind")}
+    return {**head, **merged, "metadata": {**system, **merged.get("metadata", {})}}
+
+
+def _settle_conflicts(others: list[Manifest], changed: Fields, *, force: bool) -> list[Manifest]:
+    conflicts = [(e, path) for e in others for path in fieldsets.overlap(changed, _fields(e))]
+    if not conflicts:
+        return others
+    if not force:
+        raise _conflict(conflicts)
+    taken = fieldsets.from_paths([path for _, path in conflicts])
+    return [kept for kept in (without(e, taken) for e in others) if kept is not None]
+
+
+def _conflict(conflicts: Sequence[tuple[Manifest, Path]]) -> ApiFailure:
+    causes = [
+        Cause(fieldsets.spell(path), f"conflict with {_describe(entry)}", "FieldManagerConflict")
+        for entry, path in conflicts
+    ]
+    if len(causes) == 1:
+        message = f"Apply failed with 1 conflict: {causes[0].message}: {causes[0].field}"
+    else:
+        by_manager: dict[str, list[str]] = {}
+        for entry, path in conflicts:
+            by_manager.setdefault(_describe(entry), []).append(fieldsets.spell(path))
+        blocks = [
+            "\n".join([f"conflicts with {who}:", *(f"- {path}" for path in paths)])
+            for who, paths in by_manager.items()
+        ]
+        message = f"Apply failed with {len(causes)} conflicts: " + "\n".join(blocks)
+    return ApiFailure(409, "Conflict", message, causes=causes)
+
+
+def _describe(entry: Mapping[str, Any]) -> str:
+    who = f'"{entry["manager"]}"'
+    if entry.get("subresource"):
+        who += f' with subresource "{entry["subresource"]}"'
+    if entry["operation"] != "Update":
+        return who
+    moment = parse_time(entry.get("time"))
+    when = f" at {format_time(moment or datetime.min.replace(tzinfo=UTC))}" if moment else ""
+    return f"{who} using {entry['apiVersion']}{when}"
+
+
+def _merge(live: Any, config: Any, shape: Shape) -> Any:
+    """Return ``live`` overwritten by ``config``; list maps and sets are joined, live order first."""
+    if isinstance(config, dict) and isinstance(live, dict) and not shape.atomic:
+        out = dict(live)
+        for name, value in config.items():
+            out[name] = _merge(live.get(name), value, shape.child(name))
+        return out
+    if isinstance(config, list) and isinstance(live, list) and not shape.atomic:
+        if shape.is_set:
+            return live + [item for item in config if item not in live]
+        if shape.keys and shape.is_keyed(config) and shape.is_keyed(live):
+            return _merge_items(live, config, shape)
+    return config
+
+
+def _merge_items(live: list[Any], config: list[Any], shape: Shape) -> list[Any]:
+    wanted = {shape.item_key(item): item for item in config}
+    element = shape.element()
+    held = {shape.item_key(item): item for item in live}
+    ordered = [*held, *(key for key in wanted if key not in held)]
+    if all(key in wanted for key in held):
+        ordered = list(wanted)
+    return [_merge(held.get(k), wanted[k], element) if k in wanted else held[k] for k in ordered]
+
+
+def _prune(value: Any, dropped: Fields, kept: Fields, shape: Shape) -> Any:
+    """Remove the members of ``dropped`` that nobody in ``kept`` owns; None when a container is left empty."""
+    if isinstance(value, dict):
+        out = dict(value)
+        for key, below in dropped.items():
+            name = key[2:]
+            if key == SELF or name not in out:
+                continue
+            if key not in kept and _goes_whole(below):
+                del out[name]
+                continue
+            if below:
+                left = _prune(out[name], below, kept.get(key, {}), shape.child(name))
+                if left is None and not fieldsets.is_member(kept.get(key)):
+                    del out[name]
+                else:
+                    out[name] = type(out[name])() if left is None else left
+        return out or None
+    if isinstance(value, list) and (shape.keys or shape.is_set):
+        return _prune_items(value, dropped, kept, shape)
+    return value
+
+
+def _goes_whole(below: Fields) -> bool:
+    return not below or SELF in below
+
+
+def _prune_items(value: list[Any], dropped: Fields, kept: Fields, shape: Shape) -> list[Any] | None:
+    out: list[Any] = []
+    element = shape.element()
+    for item in value:
+        key = shape.item_key(item)
+        if key not in dropped:
+            out.append(item)
+        elif key not in kept and _goes_whole(dropped[key]):
+            continue
+        elif dropped[key] and not shape.is_set:
+            left = _prune(item, dropped[key], kept.get(key, {}), element)
+            out.append(item if left is None else left)
+        else:
+            out.append(item)
+    return out or None
