@@ -1,0 +1,157 @@
+"""What a decision can ask for: small frozen actions in one union, and the plan that holds them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from rollouts.kube.objects import Manifest
+from rollouts.traffic.router import Edit
+
+EventType = Literal["Normal", "Warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to tell people, on the Rollout."""
+
+    reason: str
+    message: str
+    type: EventType = "Normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateReplicaSet:
+    """Create the new version's ReplicaSet, with no pods yet."""
+
+    body: Manifest
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchReplicaSet:
+    """Scale or annotate a ReplicaSet; None leaves replicas, a None annotation is removed.
+
+    ``hash`` and ``before`` let apply refuse a shrink that live traffic forbids.
+    """
+
+    name: str
+    uid: str
+    hash: str
+    before: int
+    replicas: int | None = None
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+    template_metadata: Mapping[str, Any] | None = None
+    event: Event | None = None
+
+    @property
+    def shrinks(self) -> bool:
+        """Tell whether pods go."""
+        return self.replicas is not None and self.replicas < self.before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteReplicaSet:
+    """Remove an old revision that has no pods."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchService:
+    """Point a Service's selector at a pod hash, and mark the Service as managed."""
+
+    name: str
+    uid: str
+    hash: str
+    managed_by: str | None
+    resource_version: str
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditRoute:
+    """Write a router's object. ``raises`` tells that the canary's exposure grows."""
+
+    router: str
+    edit: Edit
+    raises: bool
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateAnalysisRun:
+    """Start an analysis."""
+
+    body: Manifest
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminateAnalysisRun:
+    """Ask a running analysis to stop."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteAnalysisRun:
+    """Remove a finished analysis beyond the history limit."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchRollout:
+    """Write the Rollout's own annotations or spec.replicas, only if nobody changed it since observed."""
+
+    resource_version: str
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+    replicas: int | None = None
+    event: Event | None = None
+
+
+Action = (
+    CreateReplicaSet
+    | PatchReplicaSet
+    | DeleteReplicaSet
+    | SwitchService
+    | EditRoute
+    | CreateAnalysisRun
+    | TerminateAnalysisRun
+    | DeleteAnalysisRun
+    | PatchRollout
+)
+
+
+def changes_topology(action: Action) -> bool:
+    """Tell whether the action moves live traffic or takes pods away: at most one of these in a plan."""
+    match action:
+        case SwitchService() | EditRoute():
+            return True
+        case PatchReplicaSet():
+            return action.shrinks
+        case _:
+            return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do, in order; the first failure ends the plan and no status is written.
+
+    ``status`` is the whole next status (raw), given that every action succeeds. ``events`` are told after
+    it is committed. ``waits`` explain, for people, what the Rollout waits for. ``error`` is a problem that a
+    person or time must solve; it is raised after the plan is through.
+    """
+
+    actions: tuple[Action, ...] = ()
+    status: Manifest = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    requeue_at: datetime | None = None
+    waits: tuple[str, ...] = ()
+    error: str = ""

@@ -1,0 +1,193 @@
+"""Carrying out a decision: the plan in order, then one status write. The first failure ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, assert_never
+
+from rollouts.controllers.rollout.actions import (
+    Action,
+    CreateAnalysisRun,
+    CreateReplicaSet,
+    Decision,
+    DeleteAnalysisRun,
+    DeleteReplicaSet,
+    EditRoute,
+    Event,
+    PatchReplicaSet,
+    PatchRollout,
+    SwitchService,
+    TerminateAnalysisRun,
+)
+from rollouts.controllers.rollout.snapshot import RolloutSnapshot
+from rollouts.controllers.rollout.status import merge_patch
+from rollouts.kube import errors, objects
+from rollouts.kube.api import KubeApi
+from rollouts.kube.objects import Manifest, Resource
+from rollouts.traffic.router import Edit
+from rollouts.workloads import labels
+
+FIELD_MANAGER = "rollouts-controller"
+
+Tell = Callable[[Event], None]
+ResourceOf = Callable[[str, str, str], Resource]
+"""``resource_of(group, version, kind)`` from discovery; raises KubeError.NotFound when it is not served."""
+Reached = Callable[[str, str], str]
+"""``reached(namespace, pod_hash)`` says what still sends traffic to a version, "" when nothing does."""
+
+
+class ShrinkRefusedError(Exception):
+    """The plan would take the last pods of a version that live traffic still reaches: a bug, stopped here."""
+
+
+class Apply:
+    """Writes one decision about one Rollout through an API that is scoped to its key."""
+
+    def __init__(
+        self, api: KubeApi, snapshot: RolloutSnapshot, tell: Tell, resource_of: ResourceOf, reached: Reached
+    ) -> None:
+        self._api = api
+        self._s = snapshot
+        self._tell = tell
+        self._resource_of = resource_of
+        self._reached = reached
+        self._version = objects.resource_version(snapshot.manifest)
+
+    async def run(self, decision: Decision) -> None:
+        """Carry out the plan, then commit the status, then tell people. Raises KubeError."""
+        for action in decision.actions:
+            await self._one(action)
+            event = getattr(action, "event", None)
+            if event is not None:
+                self._tell(event)
+        await self._commit(decision.status)
+        for event in decision.events:
+            self._tell(event)
+
+    async def _commit(self, status: Mapping[str, Any]) -> None:
+        """Write what changed, only if the Rollout is still the one that was observed."""
+        patch = merge_patch(self._s.manifest.get("status") or {}, status)
+        if not patch:
+            return
+        body = {"metadata": {"resourceVersion": self._version}, "status": patch}
+        await self._api.patch(
+            objects.ROLLOUTS, self._s.namespace, self._s.name, body, subresource="status",
+            field_manager=FIELD_MANAGER,
+        )  # fmt: skip
+
+    async def _one(self, action: Action) -> None:
+        match action:
+            case CreateReplicaSet():
+                await self._create(objects.REPLICASETS, action.body)
+            case CreateAnalysisRun():
+                await self._create(objects.ANALYSIS_RUNS, action.body)
+            case PatchReplicaSet():
+                await self._patch_replica_set(action)
+            case DeleteReplicaSet():
+                await self._delete(objects.REPLICASETS, action.name, action.uid)
+            case DeleteAnalysisRun():
+                await self._delete(objects.ANALYSIS_RUNS, action.name, action.uid)
+            case TerminateAnalysisRun():
+                body = {"metadata": {"uid": action.uid}, "spec": {"terminate": True}}
+                await self._patch(objects.ANALYSIS_RUNS, action.name, body)
+            case SwitchService():
+                await self._switch(action)
+            case EditRoute():
+                await self._edit(action.edit)
+            case PatchRollout():
+                await self._patch_rollout(action)
+            case _:
+                assert_never(action)
+
+    async def _create(self, resource: Resource, body: Manifest) -> None:
+        """Create an object; one that is there already counts when it is ours and of the same attempt."""
+        try:
+            await self._api.create(resource, self._s.namespace, body, field_manager=FIELD_MANAGER)
+        except errors.AlreadyExists:
+            there = await self._api.get(resource, self._s.namespace, objects.name_of(body))
+            if not self._is_ours(there, body):
+                raise
+
+    def _is_ours(self, there: Manifest, body: Manifest) -> bool:
+        owner = objects.controller_owner(there)
+        same_try = objects.annotations_of(there).get(labels.ATTEMPT) == objects.annotations_of(body).get(
+            labels.ATTEMPT
+        )
+        return owner is not None and owner.get("uid") == objects.uid_of(self._s.manifest) and same_try
+
+    async def _delete(self, resource: Resource, name: str, uid: str) -> None:
+        try:
+            await self._api.delete(resource, self._s.namespace, name, uid=uid)
+        except errors.NotFound:
+            return
+
+    async def _patch(self, resource: Resource, name: str, body: Manifest) -> Manifest:
+        return await self._api.patch(resource, self._s.namespace, name, body, field_manager=FIELD_MANAGER)
+
+    async def _patch_replica_set(self, action: PatchReplicaSet) -> None:
+        if action.replicas == 0 and action.shrinks and self._s.replicas > 0:
+            by = self._reached(self._s.namespace, action.hash)
+            if by:
+                raise ShrinkRefusedError(
+                    f"ReplicaSet {action.name} keeps its {action.before} pods: {by} still reaches them"
+                )
+        metadata: Manifest = {"uid": action.uid}
+        if action.annotations:
+            metadata["annotations"] = dict(action.annotations)
+        body: Manifest = {"metadata": metadata}
+        if action.replicas is not None:
+            body["spec"] = {"replicas": action.replicas}
+        if action.template_metadata:
+            body.setdefault("spec", {})["template"] = {"metadata": dict(action.template_metadata)}
+        await self._patch(objects.REPLICASETS, action.name, body)
+
+    async def _switch(self, action: SwitchService) -> None:
+        metadata: Manifest = {"uid": action.uid, "resourceVersion": action.resource_version}
+        if action.managed_by is not None:
+            metadata["annotations"] = {labels.MANAGED_BY: action.managed_by}
+        selector = {labels.POD_TEMPLATE_HASH: action.hash}
+        await self._patch(
+            objects.SERVICES, action.name, {"metadata": metadata, "spec": {"selector": selector}}
+        )
+
+    async def _edit(self, edit: Edit) -> None:
+        resource = self._resource_of(edit.group, edit.version, edit.kind)
+        match edit.verb:
+            case "create":
+                await self._api.create(resource, edit.namespace, edit.body, field_manager=FIELD_MANAGER)
+            case "replace":
+                await self._api.replace(
+                    resource, edit.namespace, edit.name, edit.body, field_manager=FIELD_MANAGER
+                )
+            case "delete":
+                uid = objects.uid_of(edit.body)
+                try:
+                    await self._api.delete(resource, edit.namespace, edit.name, uid=uid)
+                except errors.NotFound:
+                    return
+            case _:
+                assert_never(edit.verb)
+
+    async def _patch_rollout(self, action: PatchRollout) -> None:
+        metadata: Manifest = {"resourceVersion": self._version}
+        if action.annotations:
+            metadata["annotations"] = dict(action.annotations)
+        body: Manifest = {"metadata": metadata}
+        if action.replicas is not None:
+            body["spec"] = {"replicas": action.replicas}
+        written = await self._patch(objects.ROLLOUTS, self._s.name, body)
+        # The status that follows in this plan rests on our own write, not on somebody else's.
+        self._version = objects.resource_version(written)
+
+
+def reached_by(services: Iterable[Manifest], routed: Mapping[str, int], pod_hash: str) -> str:
+    """Say which Service selects the hash and takes traffic: unrouted Services always do.
+
+    ``routed`` maps the Services that a router weighs to their live weight.
+    """
+    for service in services:
+        selector = (service.get("spec") or {}).get("selector") or {}
+        name = objects.name_of(service)
+        if selector.get(labels.POD_TEMPLATE_HASH) == pod_hash and routed.get(name, 1) > 0:
+            return f"Service {name}"
+    return ""

@@ -1,0 +1,232 @@
+"""Analysis runs of an update: which one is due, which one decides, and what its verdict means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.spec.errors import SpecError
+from analysis.spec.templates import build_run_spec, flatten
+from rollouts.api.argoproj import rollout as api
+from rollouts.controllers.rollout.actions import CreateAnalysisRun, DeleteAnalysisRun, TerminateAnalysisRun
+from rollouts.controllers.rollout.decide.draft import INCONCLUSIVE_ANALYSIS, Draft
+from rollouts.controllers.rollout.snapshot import AnalysisRun, RolloutSnapshot, TemplateKey
+from rollouts.kube import objects
+from rollouts.kube.objects import Manifest
+from rollouts.workloads import labels
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """Why an analysis runs: the label that says so, the status field that points at it, its name's end."""
+
+    kind: str
+    part: str
+    field: str
+    title: str
+    suffix: str
+
+
+STEP = Purpose("Step", "canary", "currentStepAnalysisRunStatus", "Step-based analysis", "")
+BACKGROUND = Purpose("Background", "canary", "currentBackgroundAnalysisRunStatus", "Background analysis", "")
+PRE_PROMOTION = Purpose(
+    "PrePromotion", "blueGreen", "prePromotionAnalysisRunStatus", "Pre-promotion analysis", "-pre"
+)
+POST_PROMOTION = Purpose(
+    "PostPromotion", "blueGreen", "postPromotionAnalysisRunStatus", "Post-promotion analysis", "-post"
+)
+
+
+def current(d: Draft, purpose: Purpose, step_index: int | None = None) -> AnalysisRun | None:
+    """Return the run that decides: same version, revision, step and attempt, the newest of them.
+
+    Runs without an attempt were made by another controller: only the one that the status points at counts.
+    """
+    s = d.s
+    if s.new is None:
+        return None
+    pointed = (d.status.get(purpose.part) or {}).get(purpose.field) or {}
+    found = [
+        run
+        for run in s.runs
+        if run.kind == purpose.kind
+        and run.hash == s.new.hash
+        and run.revision == str(s.revision)
+        and (step_index is None or run.step_index == str(step_index))
+        and not run.deleting
+        and (run.attempt == s.attempt if run.attempt is not None else run.name == pointed.get("name"))
+    ]
+    return max(found, key=lambda run: (run.created, run.name), default=None)
+
+
+def follow(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: int | None = None) -> bool:
+    """Start the analysis when there is none, and act on its verdict. True when it was successful."""
+    run = current(d, purpose, step_index)
+    if run is None:
+        _create(d, purpose, wanted, step_index)
+        return False
+    _point_at(d, purpose, run)
+    match run.phase:
+        case "Successful":
+            return True
+        case "Failed" | "Error":
+            d.abort(f"{purpose.title} phase error/failed: {run.message}")
+        case "Inconclusive":
+            d.pause(INCONCLUSIVE_ANALYSIS)
+        case _:
+            d.wait(f"AnalysisRun {run.name} to finish")
+    return False
+
+
+def _point_at(d: Draft, purpose: Purpose, run: AnalysisRun) -> None:
+    before = (d.status.get(purpose.part) or {}).get(purpose.field) or {}
+    now = {"name": run.name, "status": run.phase or "Pending"}
+    if run.message:
+        now["message"] = run.message
+    if now == before:
+        return
+    d.run_status(purpose.part, purpose.field, now)
+    old = before.get("status", "") if before.get("name") == run.name else ""
+    if now["status"] != old:
+        kind = "Warning" if now["status"] in ("Failed", "Error") else "Normal"
+        text = f"{purpose.kind} Analysis Run '{run.name}' Status New: '{now['status']}' Previous: '{old}'"
+        d.tell(f"AnalysisRun{now['status']}", text, "Warning" if kind == "Warning" else "Normal")
+
+
+def _create(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: int | None) -> None:
+    try:
+        body = build(d, purpose, wanted, step_index)
+    except SpecError as error:
+        d.error = f"{purpose.title}: {error}"
+        d.wait(d.error)
+        d.tell("AnalysisRunError", d.error, "Warning")
+        return
+    d.do(CreateAnalysisRun(body=body))
+    name = body["metadata"]["name"]
+    d.run_status(purpose.part, purpose.field, {"name": name, "status": "Pending"})
+    d.wait(f"AnalysisRun {name} to start")
+
+
+def build(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: int | None) -> Manifest:
+    """Return the manifest of a new AnalysisRun. Raises SpecError naming what is missing."""
+    s = d.s
+    assert s.new is not None  # noqa: S101 - an analysis needs a version
+    spec = build_run_spec(
+        flatten(wanted.templates, lambda name, cluster: s.templates.get(TemplateKey(name, cluster))),
+        [_argument(s, arg) for arg in wanted.args],
+        dry_run=[rule.manifest() for rule in wanted.dry_run],
+        measurement_retention=[rule.manifest() for rule in wanted.measurement_retention],
+    )
+    extra = wanted.analysis_run_metadata or api.ObjectMetadata()
+    selector = (s.spec.selector or {}).get("matchLabels") or {}
+    own = {labels.POD_TEMPLATE_HASH: s.new.hash, labels.ROLLOUT_TYPE: purpose.kind}
+    if step_index is not None:
+        own[labels.STEP_INDEX] = str(step_index)
+    instance = objects.labels_of(s.manifest).get(labels.INSTANCE_ID)
+    if instance:
+        own[labels.INSTANCE_ID] = instance
+    return {
+        "apiVersion": objects.ANALYSIS_RUNS.api_version,
+        "kind": objects.ANALYSIS_RUNS.kind,
+        "metadata": {
+            "name": _free_name(s, purpose, step_index),
+            "namespace": s.namespace,
+            "labels": {**selector, **extra.labels, **own},
+            "annotations": {
+                **extra.annotations,
+                labels.REVISION: str(s.revision),
+                labels.ATTEMPT: s.attempt,
+            },
+            "ownerReferences": [objects.owner_reference(s.manifest, objects.ROLLOUTS)],
+        },
+        "spec": spec,
+    }
+
+
+def _free_name(s: RolloutSnapshot, purpose: Purpose, step_index: int | None) -> str:
+    assert s.new is not None  # noqa: S101 - an analysis needs a version
+    step = "" if step_index is None else f"-{step_index}"
+    base = f"{s.name}-{s.new.hash}-{s.revision}{step}{purpose.suffix}"
+    taken = {run.name for run in s.runs}
+    number = int(s.attempt) if s.attempt.isdigit() else 0
+    while (name := f"{base}.{number}" if number else base) in taken:
+        number += 1
+    return name
+
+
+def _argument(s: RolloutSnapshot, arg: api.AnalysisRunArgument) -> Mapping[str, str]:
+    if arg.value is not None:
+        return {"name": arg.name, "value": arg.value}
+    source = arg.value_from or api.ArgumentValueFrom()
+    match source.pod_template_hash_value:
+        case "Latest":
+            return {"name": arg.name, "value": s.new.hash if s.new else ""}
+        case "Stable":
+            return {"name": arg.name, "value": s.status.stable_rs}
+    if source.field_ref is not None:
+        return {"name": arg.name, "value": field_value(s.manifest, source.field_ref.field_path)}
+    raise SpecError(f"args[{arg.name}]", "has neither value nor valueFrom")
+
+
+_PATH_PART = re.compile(r"\.?([^.\[\]]+)|\[\s*(?:'([^']*)'|\"([^\"]*)\"|(\d+))\s*\]")
+
+
+def field_value(manifest: Mapping[str, Any], path: str) -> str:
+    """Return a field of the Rollout as text, by a path like ``metadata.labels['app']`` or ``spec.replicas``.
+
+    Raises SpecError when the path cannot be read or leads nowhere.
+    """
+    value: Any = manifest
+    position = 0
+    while position < len(path):
+        found = _PATH_PART.match(path, position)
+        if found is None:
+            raise SpecError("fieldRef.fieldPath", f"cannot read {path!r} from character {position + 1}")
+        position = found.end()
+        name, single, double, index = found.groups()
+        value = _descend(value, index if index is not None else name or single or double or "", path)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise SpecError("fieldRef.fieldPath", f"{path!r} does not lead to a plain value")
+
+
+def _descend(value: Any, name: str, path: str) -> Any:
+    if isinstance(value, Mapping) and name in value:
+        return value[name]
+    if (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and name.isdigit()
+        and int(name) < len(value)
+    ):
+        return value[int(name)]
+    raise SpecError("fieldRef.fieldPath", f"the Rollout has no {path!r}")
+
+
+def terminate_others(d: Draft, keep: Sequence[AnalysisRun | None]) -> None:
+    """Stop every running analysis that no longer decides anything."""
+    kept = {run.name for run in keep if run is not None}
+    for run in d.s.runs:
+        if run.name not in kept and not (run.finished or run.terminating or run.deleting):
+            d.do(TerminateAnalysisRun(name=run.name, uid=run.uid))
+
+
+def remove_old_runs(d: Draft, keep: Sequence[AnalysisRun | None]) -> None:
+    """Delete finished runs beyond the history limits, oldest first."""
+    history = d.s.spec.analysis or api.RunHistory()
+    kept = {run.name for run in keep if run is not None}
+    finished = [run for run in d.s.runs if run.finished and not run.deleting and run.name not in kept]
+    good = [run for run in finished if run.phase == "Successful"]
+    bad = [run for run in finished if run.phase != "Successful"]
+    limits = (
+        (good, history.successful_run_history_limit),
+        (bad, history.unsuccessful_run_history_limit),
+    )
+    for runs, limit in limits:
+        count = len(runs) - (api.DEFAULT_RUN_HISTORY_LIMIT if limit is None else limit)
+        for run in sorted(runs, key=lambda run: (run.created, run.name))[: max(0, count)]:
+            d.do(DeleteAnalysisRun(name=run.name, uid=run.uid))

@@ -1,0 +1,214 @@
+"""Freezing what the cache knows about one Rollout into a snapshot. No I/O: the cache answers from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from rollouts.api.argoproj import rollout as api
+from rollouts.api.argoproj.validation import invalid_spec_message, validate_rollout
+from rollouts.api.fields import inactive_fields
+from rollouts.api.selectors import matches
+from rollouts.controllers.rollout.decide.draft import Draft
+from rollouts.controllers.rollout.decide.traffic import intent_for
+from rollouts.controllers.rollout.snapshot import AnalysisRun, RolloutSnapshot, RouterView, TemplateKey
+from rollouts.kube import objects
+from rollouts.kube.cache import Cache
+from rollouts.kube.objects import Key, Manifest, ReadOnly, Resource
+from rollouts.traffic.registry import routers_for
+from rollouts.traffic.router import Need, TrafficError, TrafficRouter
+from rollouts.workloads import labels, replicaset
+
+FindResource = Callable[[str, str], Resource | None]
+"""``find_resource(group, kind)`` returns a watched resource, None while it is not served or not listed."""
+
+
+class Observer:
+    """Builds snapshots from a cache."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        find_resource: FindResource,
+        third_party: Mapping[str, TrafficRouter] | None = None,
+    ) -> None:
+        self._cache = cache
+        self._find_resource = find_resource
+        self._third_party = third_party or {}
+        self._parsed: dict[str, tuple[int, api.RolloutSpec, str]] = {}
+
+    def snapshot(self, key: Key, now: datetime) -> RolloutSnapshot | None:
+        """Return the Rollout's snapshot, or None when it is gone or going."""
+        manifest = self._cache.get(objects.ROLLOUTS, key.namespace, key.name)
+        if manifest is None or objects.is_deleting(manifest):
+            return None
+        spec, invalid = self._spec(manifest)
+        status = _status(manifest)
+        uid = objects.uid_of(manifest)
+        owned = self._cache.indexed(objects.REPLICASETS, "owner", uid)
+        snapshot = RolloutSnapshot(
+            now=now,
+            manifest=manifest,
+            spec=spec,
+            status=status,
+            replica_sets=tuple(replicaset.read(rs) for rs in owned),
+            services=self._services(key.namespace, spec),
+            runs=tuple(_run(run) for run in self._cache.indexed(objects.ANALYSIS_RUNS, "owner", uid)),
+            templates=self._templates(key.namespace, spec),
+            invalid=invalid,
+            template=spec.template or {},
+            inactive_fields=() if invalid else inactive_fields(manifest.get("spec") or {}),
+        )
+        return snapshot if invalid or not snapshot.routed else self._with_routers(snapshot)
+
+    def _spec(self, manifest: Manifest) -> tuple[api.RolloutSpec, str]:
+        """Parse and validate a spec, once per generation."""
+        uid, generation = objects.uid_of(manifest), objects.generation(manifest)
+        known = self._parsed.get(uid)
+        if known is None or known[0] != generation:
+            known = (generation, *_parse(manifest))
+            self._parsed[uid] = known
+        return known[1], known[2]
+
+    def forget(self, uid: str) -> None:
+        """Drop what is remembered of a deleted Rollout."""
+        self._parsed.pop(uid, None)
+
+    def _services(self, namespace: str, spec: api.RolloutSpec) -> Mapping[str, Manifest]:
+        found = {name: self._cache.get(objects.SERVICES, namespace, name) for name in service_names(spec)}
+        return {name: service for name, service in found.items() if service is not None}
+
+    def _templates(self, namespace: str, spec: api.RolloutSpec) -> Mapping[TemplateKey, ReadOnly]:
+        """Return the templates that the spec names, and those that they name."""
+        found: dict[TemplateKey, ReadOnly] = {}
+        open_keys = [TemplateKey(ref.template_name, ref.cluster_scope) for ref in template_refs(spec)]
+        while open_keys:
+            key = open_keys.pop()
+            template = self._template(namespace, key)
+            if key in found or template is None:
+                continue
+            found[key] = template
+            for ref in (template.get("spec") or {}).get("templates") or ():
+                open_keys.append(TemplateKey(str(ref.get("templateName", "")), bool(ref.get("clusterScope"))))
+        return found
+
+    def _template(self, namespace: str, key: TemplateKey) -> ReadOnly | None:
+        if key.cluster_scope:
+            return self._cache.get(objects.CLUSTER_ANALYSIS_TEMPLATES, "", key.name)
+        return self._cache.get(objects.ANALYSIS_TEMPLATES, namespace, key.name)
+
+    def _with_routers(self, snapshot: RolloutSnapshot) -> RolloutSnapshot:
+        strategy = (snapshot.manifest.get("spec") or {}).get("strategy") or {}
+        routing = (strategy.get("canary") or {}).get("trafficRouting") or {}
+        try:
+            configured = routers_for(routing, self._third_party)
+            intent = intent_for(Draft(snapshot), None)
+            views = tuple(
+                self._view(router, config, router.needs(config, intent)) for router, config in configured
+            )
+        except TrafficError as error:
+            return _replaced(snapshot, router_error=str(error))
+        return _replaced(snapshot, routers=views)
+
+    def _view(self, router: TrafficRouter, config: Mapping[str, Any], needs: tuple[Need, ...]) -> RouterView:
+        live: list[Manifest] = []
+        missing: list[str] = []
+        for need in needs:
+            found = list(self._needed(need))
+            live.extend(obj for obj in found if obj not in live)
+            if not found and need.name:
+                missing.append(f"{need.kind} {need.namespace}/{need.name}")
+        return RouterView(
+            name=router.name, router=router, config=config, live=tuple(live), missing=tuple(missing)
+        )
+
+    def _needed(self, need: Need) -> Iterator[Manifest]:
+        resource = self._find_resource(need.group, need.kind)
+        if resource is None:
+            return
+        if need.name:
+            found = self._cache.get(resource, need.namespace, need.name)
+            if found is not None:
+                yield found
+            return
+        for obj in self._cache.list(resource, need.namespace):
+            if matches(need.selector or {}, objects.labels_of(obj)):
+                yield obj
+
+
+def _replaced(snapshot: RolloutSnapshot, **changes: Any) -> RolloutSnapshot:
+    fields = {name: getattr(snapshot, name) for name in RolloutSnapshot.__dataclass_fields__}
+    return RolloutSnapshot(**{**fields, **changes})
+
+
+def _parse(manifest: Manifest) -> tuple[api.RolloutSpec, str]:
+    name = objects.name_of(manifest)
+    try:
+        spec = api.RolloutSpec.model_validate(manifest.get("spec") or {})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        return api.RolloutSpec(), f'The Rollout "{name}" is invalid: spec.{path}: {first["msg"]}'
+    problems = validate_rollout(manifest)
+    return spec, invalid_spec_message(name, problems[0]) if problems else ""
+
+
+def _status(manifest: Manifest) -> api.RolloutStatus:
+    """Read the status; a field that somebody filled with nonsense counts as absent."""
+    raw = dict(manifest.get("status") or {})
+    while True:
+        try:
+            return api.RolloutStatus.model_validate(raw)
+        except ValidationError as error:
+            bad = {str(e["loc"][0]) for e in error.errors(include_input=False, include_url=False)}
+            left = {k: v for k, v in raw.items() if k not in bad}
+            if len(left) == len(raw):
+                return api.RolloutStatus()
+            raw = left
+
+
+def _run(manifest: Manifest) -> AnalysisRun:
+    own, notes = objects.labels_of(manifest), objects.annotations_of(manifest)
+    status = manifest.get("status") or {}
+    created = objects.parse_time(objects.metadata(manifest).get("creationTimestamp"))
+    return AnalysisRun(
+        name=objects.name_of(manifest),
+        uid=objects.uid_of(manifest),
+        kind=own.get(labels.ROLLOUT_TYPE, ""),
+        hash=own.get(labels.POD_TEMPLATE_HASH, ""),
+        revision=notes.get(labels.REVISION, ""),
+        step_index=own.get(labels.STEP_INDEX, ""),
+        attempt=notes.get(labels.ATTEMPT),
+        phase=str(status.get("phase") or ""),
+        message=str(status.get("message") or ""),
+        terminating=bool((manifest.get("spec") or {}).get("terminate")),
+        deleting=objects.is_deleting(manifest),
+        created=created or replicaset.EPOCH,
+    )
+
+
+def service_names(spec: api.RolloutSpec) -> tuple[str, ...]:
+    """Return the Services that a spec names, sorted."""
+    canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
+    names: set[str | None] = set()
+    if canary is not None:
+        names |= {canary.canary_service, canary.stable_service}
+        if canary.ping_pong is not None:
+            names |= {canary.ping_pong.ping_service, canary.ping_pong.pong_service}
+    if blue_green is not None:
+        names |= {blue_green.active_service, blue_green.preview_service}
+    return tuple(sorted(name for name in names if name))
+
+
+def template_refs(spec: api.RolloutSpec) -> tuple[api.TemplateRef, ...]:
+    """Return the analysis templates that a spec names, in the order of the spec."""
+    canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
+    analyses: list[api.RolloutAnalysis | None] = []
+    if canary is not None:
+        analyses += [canary.analysis, *(step.analysis for step in canary.steps)]
+    if blue_green is not None:
+        analyses += [blue_green.pre_promotion_analysis, blue_green.post_promotion_analysis]
+    return tuple(ref for wanted in analyses if wanted is not None for ref in wanted.templates)

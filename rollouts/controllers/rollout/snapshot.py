@@ -1,0 +1,196 @@
+"""Everything that one decision about a Rollout may look at, frozen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from rollouts.api.argoproj import rollout as api
+from rollouts.kube import objects
+from rollouts.kube.objects import Manifest, ReadOnly
+from rollouts.traffic.router import Config, TrafficRouter
+from rollouts.workloads import labels
+from rollouts.workloads import replicaset as rs_module
+from rollouts.workloads.replicaset import ReplicaSet
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateKey:
+    """Names an AnalysisTemplate, or a ClusterAnalysisTemplate."""
+
+    name: str
+    cluster_scope: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterView:
+    """One configured router with the live objects that it asked for."""
+
+    name: str
+    router: TrafficRouter
+    config: Config
+    live: tuple[Manifest, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisRun:
+    """What an AnalysisRun says; ``kind`` is its label ``rollout-type``."""
+
+    name: str
+    uid: str
+    kind: str
+    hash: str
+    revision: str
+    step_index: str
+    attempt: str | None
+    phase: str
+    message: str
+    terminating: bool
+    deleting: bool
+    created: datetime
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether a verdict has been reached."""
+        return self.phase in {"Successful", "Failed", "Error", "Inconclusive"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutSnapshot:
+    """One Rollout at ``now``.
+
+    ``services`` holds the Services that the spec names, by name; a missing one is absent. ``templates``
+    holds analysis template specs by key. ``invalid`` and ``router_error`` say what a person must mend.
+    """
+
+    now: datetime
+    manifest: Manifest
+    spec: api.RolloutSpec
+    status: api.RolloutStatus
+    replica_sets: tuple[ReplicaSet, ...] = ()
+    services: Mapping[str, Manifest] = field(default_factory=dict)
+    runs: tuple[AnalysisRun, ...] = ()
+    templates: Mapping[TemplateKey, ReadOnly] = field(default_factory=dict)
+    routers: tuple[RouterView, ...] = ()
+    router_error: str = ""
+    invalid: str = ""
+    template: ReadOnly = field(default_factory=dict)
+    inactive_fields: tuple[str, ...] = ()
+    instance_id: str = ""
+
+    @cached_property
+    def name(self) -> str:
+        """Return the Rollout's name."""
+        return objects.name_of(self.manifest)
+
+    @cached_property
+    def namespace(self) -> str:
+        """Return the Rollout's namespace."""
+        return objects.namespace_of(self.manifest)
+
+    @cached_property
+    def replicas(self) -> int:
+        """Return how many pods are wanted."""
+        return api.DEFAULT_REPLICAS if self.spec.replicas is None else self.spec.replicas
+
+    @cached_property
+    def canary(self) -> api.CanaryStrategy | None:
+        """Return the canary strategy, if it is one."""
+        return self.spec.strategy.canary
+
+    @cached_property
+    def blue_green(self) -> api.BlueGreenStrategy | None:
+        """Return the blue-green strategy, if it is one."""
+        return self.spec.strategy.blue_green
+
+    @cached_property
+    def steps(self) -> Sequence[api.CanaryStep]:
+        """Return the canary steps."""
+        return self.canary.steps if self.canary else ()
+
+    @cached_property
+    def routed(self) -> bool:
+        """Tell whether a router shifts the weights."""
+        return bool(self.canary and self.canary.traffic_routing is not None)
+
+    @cached_property
+    def max_weight(self) -> int:
+        """Return the weight that means all traffic."""
+        routing = self.canary.traffic_routing if self.canary else None
+        top = routing.max_traffic_weight if routing else None
+        return top or api.DEFAULT_MAX_TRAFFIC_WEIGHT
+
+    @cached_property
+    def new(self) -> ReplicaSet | None:
+        """Return the ReplicaSet of the spec's template, if it exists."""
+        live = [rs for rs in self.replica_sets if not rs.deleting]
+        return rs_module.find_by_template(live, self.template, self.status.collision_count)
+
+    @cached_property
+    def stable(self) -> ReplicaSet | None:
+        """Return the ReplicaSet that was last fully promoted, if it exists."""
+        return rs_module.find(self.replica_sets, self.status.stable_rs)
+
+    @cached_property
+    def others(self) -> tuple[ReplicaSet, ...]:
+        """Return the ReplicaSets that are neither new nor stable."""
+        kept = {rs.name for rs in (self.new, self.stable) if rs}
+        return tuple(rs for rs in self.replica_sets if rs.name not in kept)
+
+    @cached_property
+    def fully_promoted(self) -> bool:
+        """Tell whether the desired version is the stable one (``new`` must be what status says)."""
+        return bool(self.status.stable_rs) and self.status.stable_rs == self.status.current_pod_hash
+
+    @cached_property
+    def aborted(self) -> bool:
+        """Tell whether an abort is in force."""
+        return self.status.abort
+
+    @cached_property
+    def step_index(self) -> int | None:
+        """Return the committed step index; None without steps, 0 before the first commit."""
+        if not self.steps:
+            return None
+        index = self.status.current_step_index
+        return 0 if index is None else index
+
+    @cached_property
+    def step(self) -> api.CanaryStep | None:
+        """Return the step that is being executed; None when there is none or all are done."""
+        index = self.step_index
+        return self.steps[index] if index is not None and 0 <= index < len(self.steps) else None
+
+    @cached_property
+    def attempt(self) -> str:
+        """Return which try of the present revision this is ("0" for the first)."""
+        return objects.annotations_of(self.manifest).get(labels.ATTEMPT, "0")
+
+    @cached_property
+    def revision(self) -> int:
+        """Return the Rollout's revision annotation (0 before the first)."""
+        text = objects.annotations_of(self.manifest).get(labels.REVISION, "")
+        return int(text) if text.isdigit() else 0
+
+    @cached_property
+    def total_desired(self) -> int:
+        """Return the pods asked for over all ReplicaSets."""
+        return sum(rs.desired for rs in self.replica_sets)
+
+    @cached_property
+    def total_available(self) -> int:
+        """Return the available pods over all ReplicaSets."""
+        return sum(rs.available for rs in self.replica_sets)
+
+    def paused_for(self, reason: str) -> api.PauseCondition | None:
+        """Return the pause condition with this reason, if it is set."""
+        return next((c for c in self.status.pause_conditions if c.reason == reason), None)
+
+    def service_hash(self, name: str | None) -> str:
+        """Return the pod hash that a Service's selector names ("" when none or no such Service)."""
+        service = self.services.get(name or "") or {}
+        selector = (service.get("spec") or {}).get("selector") or {}
+        return str(selector.get(labels.POD_TEMPLATE_HASH, ""))

@@ -1,0 +1,172 @@
+"""The canary strategy without a router, from first deploy to promotion, abort and retry."""
+
+from __future__ import annotations
+
+from tests.unit.controllers.rollout.world import World, basic
+
+STEPS = [{"setWeight": 25}, {"pause": {}}]
+
+
+def deployed(world: World) -> World:
+    world.settle()
+    assert world.phase == "Healthy"
+    return world
+
+
+def updating(world: World) -> World:
+    deployed(world)
+    world.events.clear()
+    world.deploy("web:v2")
+    world.settle()
+    return world
+
+
+def test_first_deploy_goes_to_full_size_at_once() -> None:
+    world = deployed(basic(STEPS))
+    assert world.sizes() == {"v1": 4}
+    assert world.status["stableRS"] == world.hash("v1") == world.status["currentPodHash"]
+    assert world.status["currentStepIndex"] == 2
+
+
+def test_update_stops_at_the_pause() -> None:
+    world = updating(basic(STEPS))
+    assert world.sizes() == {"v1": 3, "v2": 1}
+    assert (world.phase, world.status["message"]) == ("Paused", "CanaryPauseStep")
+    assert world.status["currentStepIndex"] == 1
+
+
+def test_promotion_takes_the_update_to_the_end() -> None:
+    world = updating(basic(STEPS))
+    world.user(pauseConditions=None)
+    world.settle()
+    assert world.phase == "Healthy"
+    assert world.sizes() == {"v1": 0, "v2": 4}
+    assert world.status["stableRS"] == world.hash("v2")
+
+
+def test_abort_goes_back_to_stable() -> None:
+    world = updating(basic(STEPS))
+    world.user(abort=True)
+    world.settle()
+    assert world.phase == "Degraded"
+    assert world.status["message"] == "RolloutAborted: Rollout aborted update to revision 2"
+    assert world.sizes() == {"v1": 4, "v2": 0}
+    assert world.status["currentStepIndex"] == 0
+
+
+def test_retry_runs_the_steps_again() -> None:
+    world = updating(basic(STEPS))
+    world.user(abort=True)
+    world.settle()
+    world.user(abort=False)
+    world.settle()
+    assert (world.phase, world.status["currentStepIndex"]) == ("Paused", 1)
+    assert "abortedAt" not in world.status
+
+
+def test_events_of_abort_retry_promote_come_in_the_known_order() -> None:
+    world = basic([{"setWeight": 50}, {"pause": {}}], replicas=1)
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    world.user(abort=True)
+    world.settle()
+    world.user(abort=False)
+    world.settle()
+    world.user(pauseConditions=None)
+    world.settle()
+    assert world.reasons() == [
+        "RolloutUpdated", "NewReplicaSetCreated", "RolloutNotCompleted", "ScalingReplicaSet",
+        "RolloutCompleted", "RolloutUpdated", "NewReplicaSetCreated", "RolloutNotCompleted",
+        "ScalingReplicaSet", "RolloutStepCompleted", "RolloutPaused", "ScalingReplicaSet",
+        "RolloutAborted", "ScalingReplicaSet", "RolloutStepCompleted", "RolloutPaused",
+        "RolloutStepCompleted", "RolloutResumed", "ScalingReplicaSet", "RolloutCompleted",
+    ]  # fmt: skip
+
+
+def test_timed_pause_ends_by_itself() -> None:
+    world = updating(basic([{"setWeight": 50}, {"pause": {"duration": "30s"}}]))
+    assert world.phase == "Paused"
+    world.wait(29)
+    world.settle()
+    assert world.phase == "Paused"
+    world.wait(1)
+    world.settle()
+    assert world.phase == "Healthy"
+
+
+def test_full_promotion_skips_pauses() -> None:
+    world = updating(basic([{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]))
+    world.user(promoteFull=True)
+    world.settle()
+    assert world.phase == "Healthy"
+    assert "promoteFull" not in world.status
+    assert world.sizes() == {"v1": 0, "v2": 4}
+
+
+def test_going_back_to_stable_skips_all_steps() -> None:
+    world = updating(basic(STEPS))
+    world.deploy("web:v1")
+    world.settle()
+    assert world.phase == "Healthy"
+    assert world.sizes() == {"v1": 4, "v2": 0}
+    assert "SkipSteps" in world.reasons()
+    assert world.rollout["metadata"]["annotations"]["rollout.argoproj.io/revision"] == "3"
+
+
+def test_third_version_overtakes_the_second() -> None:
+    world = updating(basic(STEPS))
+    world.deploy("web:v3")
+    world.settle()
+    assert world.sizes() == {"v1": 3, "v2": 0, "v3": 1}
+    assert world.status["currentStepIndex"] == 1
+
+
+def test_missing_replicas_are_written_as_one() -> None:
+    world = basic(replicas=None)
+    world.settle()
+    assert world.rollout["spec"]["replicas"] == 1
+    assert world.phase == "Healthy"
+
+
+def test_old_revisions_beyond_the_limit_are_deleted() -> None:
+    world = basic()
+    world.spec(revisionHistoryLimit=1)
+    for number in range(1, 5):
+        world.deploy(f"web:v{number}")
+        world.settle()
+        world.wait(1)
+    assert set(world.sizes()) == {"v3", "v4"}
+
+
+def test_user_pause_holds_the_step() -> None:
+    world = basic([{"setWeight": 50}, {"setWeight": 75}, {"pause": {}}])
+    deployed(world)
+    world.spec(paused=True)
+    world.deploy("web:v2")
+    world.settle()
+    assert (world.phase, world.status["message"]) == ("Paused", "manually paused")
+    assert world.status["currentStepIndex"] == 0
+    world.spec(paused=False)
+    world.settle()
+    assert world.status["currentStepIndex"] == 2
+
+
+def test_stable_version_that_never_changes_causes_no_write() -> None:
+    world = deployed(basic(STEPS))
+    before = list(world.api.writes)
+    world.wait(3600)
+    world.reconcile()
+    assert world.api.writes == before
+
+
+def test_missed_deadline_degrades_and_aborts_where_asked() -> None:
+    world = basic([{"setWeight": 50}])
+    world.spec(progressDeadlineSeconds=60, progressDeadlineAbort=True)
+    deployed(world)
+    world.deploy("web:v2")
+    world.settle(pods=False)
+    world.wait(62)
+    world.settle(pods=False)
+    assert world.status["abort"] is True
+    assert world.status["message"].startswith("RolloutAborted: Rollout aborted update to revision 2: Repl")
