@@ -9,11 +9,12 @@ from typing import Any, cast
 
 from rollouts.traffic.config import ROOT
 from rollouts.traffic.gateway_api import GatewayApi
+from rollouts.traffic.istio import Istio
 from rollouts.traffic.router import Config, TrafficError, TrafficRouter
 
 ENTRY_POINT_GROUP = "rollouts.traffic_routers"
 
-FIELDS: Mapping[str, TrafficRouter] = MappingProxyType({})
+FIELDS: Mapping[str, TrafficRouter] = MappingProxyType({Istio.name: Istio()})
 """Routers that have a field of their own in ``trafficRouting``, in the order in which they are served."""
 
 PLUGINS: Mapping[str, TrafficRouter] = MappingProxyType({GatewayApi.name: GatewayApi()})

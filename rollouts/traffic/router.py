@@ -81,6 +81,7 @@ class TrafficIntent:
 
     ``canary_weight`` is in 0..``max_weight``; None leaves weights as they are. The stable share is
     ``max_weight`` − canary − sum of ``additional``. ``retired`` names Services of finished experiments.
+    ``owner`` is the Rollout's owner reference for objects that a router creates.
     """
 
     rollout: str
@@ -96,6 +97,7 @@ class TrafficIntent:
     header_routes: tuple[HeaderRoute, ...] = ()
     mirror_routes: tuple[MirrorRoute, ...] = ()
     managed_routes: tuple[str, ...] = ()
+    owner: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
