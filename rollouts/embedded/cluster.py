@@ -11,7 +11,7 @@ from rollouts.clock import Clock, Randomness
 from rollouts.embedded.apiserver import ApiServer
 from rollouts.embedded.failures import ApiFailure
 from rollouts.embedded.local import LocalApi
-from rollouts.embedded.server import HttpServer, same_token
+from rollouts.embedded.server import TOKEN_PREFIX, HttpServer, same_token
 from rollouts.embedded.store import HISTORY, Name
 from rollouts.embedded.writes import Options
 from rollouts.kube.api import KubeApi, PatchKind
@@ -64,12 +64,16 @@ class EmbeddedCluster:
         return self._address
 
     def kubeconfig(self, user: str = "admin") -> Manifest:
-        """Return a kubeconfig for the served address, with the user's token in it."""
+        """Return a kubeconfig for the served address, with the user's token in it.
+
+        The token is in the URL too, since kubectl sends no credentials over plain HTTP.
+        """
+        server = f"{self._address}{TOKEN_PREFIX}{self.token(user)}"
         context = {"cluster": "embedded", "user": user, "namespace": "default"}
         return {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "embedded", "cluster": {"server": self._address}}],
+            "clusters": [{"name": "embedded", "cluster": {"server": server}}],
             "users": [{"name": user, "user": {"token": self.token(user)}}],
             "contexts": [{"name": "embedded", "context": context}],
             "current-context": "embedded",

@@ -32,6 +32,9 @@ from rollouts.kube.objects import Manifest
 
 MAX_BODY = 3 * 2**20
 DEFAULT_WATCH_SECONDS = 1800.0
+TOKEN_PREFIX = "/as/"
+"""URLs below ``/as/<token>`` need no header: kubectl sends none over plain HTTP."""
+
 _HEALTH = frozenset({"/healthz", "/readyz", "/livez"})
 _JSON_TYPES = ("application/json", "application/yaml")
 _PATCH_TYPES = {kind.value: kind for kind in PatchKind}
@@ -62,10 +65,9 @@ class HttpServer:
             return _json(failure.status(), failure.code, headers)
 
     async def _route(self, request: web.Request) -> web.StreamResponse:
-        path = request.path
-        if path in _HEALTH:
+        if request.path in _HEALTH:
             return web.Response(text="ok")
-        self._authenticate(request)
+        path = self._authenticated_path(request)
         if path == "/version":
             return _json(VERSION)
         if path.startswith("/openapi/"):
@@ -77,10 +79,18 @@ class HttpServer:
             return web.Response(body=orjson.dumps(body), headers={"Content-Type": content_type})
         return await self._dispatch(request, found, Query(request.query))
 
-    def _authenticate(self, request: web.Request) -> None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or self._users(token.strip()) is None:
+    def _authenticated_path(self, request: web.Request) -> str:
+        """Return the API path of a request with a good token in its header or in its URL. Raises 401."""
+        path = request.path
+        if path.startswith(TOKEN_PREFIX):
+            token, _, rest = path.removeprefix(TOKEN_PREFIX).partition("/")
+            path = f"/{rest}"
+        else:
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            token = token.strip() if scheme.lower() == "bearer" else ""
+        if not token or self._users(token) is None:
             raise unauthorized()
+        return path
 
     async def _dispatch(self, request: web.Request, target: Target, query: Query) -> web.StreamResponse:
         match request.method:
