@@ -31,7 +31,7 @@ class Settings(BaseModel):
     namespace: str = ""
     """The only namespace to watch; "" for all."""
     instance_id: str = ""
-    """Handle only objects labelled with this controller-instance-id; "" for those without the label."""
+    """Handle only objects with this controller-instance-id label; "" for those without the label."""
     roles: frozenset[Role] = ALL_ROLES
     workers: int = Field(default=10, ge=1, le=1000)
     write_timeout: float = Field(default=10.0, gt=0)

@@ -42,8 +42,8 @@ class Leadership(Fence, Protocol):
         """Contend until cancelled, then release the lease."""
         ...
 
-    def leading(self) -> bool:
-        """Tell whether the lease is ours now."""
+    def held(self) -> bool:
+        """Tell whether the lease was taken and not given up, be it in force or overdue."""
         ...
 
     def since(self) -> float:
@@ -69,7 +69,7 @@ class AlwaysLeader:
         """Return infinity."""
         return float("inf")
 
-    def leading(self) -> bool:
+    def held(self) -> bool:
         """Return True."""
         return True
 
@@ -156,9 +156,9 @@ class Standing:
         """See Fence.deadline."""
         return self._deadline
 
-    def leading(self) -> bool:
-        """See Leadership.leading."""
-        return self._held and self._clock.monotonic() < self._deadline
+    def held(self) -> bool:
+        """See Leadership.held."""
+        return self._held
 
     def since(self) -> float:
         """See Leadership.since."""
