@@ -2,7 +2,7 @@
 
 ``python3 -m tools.setup dev|demo`` in the repository's folder. It needs neither root nor the python3-venv
 package nor pip: where ensurepip is missing, pip is fetched from the configured index and checked against a
-pinned digest. Running it again costs milliseconds: a stamp holds the digest of everything that decides what is
+pinned digest. Running it again costs milliseconds: a stamp holds the digest of all that decides what is
 installed.
 """
 

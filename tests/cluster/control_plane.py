@@ -135,7 +135,7 @@ class ControlPlane:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RealCluster:
     """A running control plane as a test sees it."""
 

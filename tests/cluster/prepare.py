@@ -13,9 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.cluster.binaries import ensure_control_plane
+from tests.cluster.crds import ensure_gateway_crds
 from tests.cluster.golang import BuildFailed, say
+from tests.cluster.prometheus import ensure_prometheus
 
-PARTS: tuple[tuple[str, Callable[[], Path]], ...] = (("real control plane", ensure_control_plane),)
+PARTS: tuple[tuple[str, Callable[[], Path]], ...] = (
+    ("Prometheus", ensure_prometheus),
+    ("CRDs of the Gateway API", ensure_gateway_crds),
+    ("real control plane", ensure_control_plane),
+)
 
 
 def main() -> int:

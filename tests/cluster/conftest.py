@@ -1,0 +1,51 @@
+"""Fixtures of the real lane: the run's one cluster, a namespace for each test, a Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.control_plane import RealCluster, missing_reason, shared_cluster
+from tests.cluster.crds import gateway_crds, install_crds, our_crds
+from tests.cluster.prometheus import PrometheusTools, find_prometheus
+
+
+@pytest.fixture(scope="session")
+def bare_cluster() -> RealCluster:
+    """Return the run's real cluster as it starts, without any CRD of ours promised."""
+    cluster = shared_cluster()
+    assert cluster is not None, missing_reason()
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(bare_cluster: RealCluster) -> RealCluster:
+    """Return the run's real cluster with our CRDs and the Gateway API's."""
+    gateway = gateway_crds()
+    assert gateway is not None, "the CRDs of the Gateway API are not there; `make lanes` fetches them"
+    install_crds(bare_cluster, our_crds(), gateway)
+    return bare_cluster
+
+
+@pytest.fixture
+def namespace(cluster: RealCluster) -> Iterator[str]:
+    """Return a namespace of the test's own; it is deleted afterwards, which nobody waits for."""
+    name = cluster.new_namespace("e2e")
+    yield name
+    cluster.delete_namespace(name)
+
+
+@pytest.fixture(scope="session")
+def prometheus_tools() -> PrometheusTools:
+    """Return the programs of a real Prometheus."""
+    tools = find_prometheus()
+    assert tools is not None, "no Prometheus; `make lanes` fetches it"
+    return tools
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder for a server's files, made."""
+    return tmp_path
