@@ -25,6 +25,9 @@ class ErrorType(StrEnum):
 NO_VALUE: Final = object()
 """Stands where a value is not shown: because there is none, or because it could hold a secret."""
 
+_UNION_BRANCHES = ("int", "str")
+"""What pydantic adds to the place of an error in an int-or-string."""
+
 _WITHOUT_VALUE = (ErrorType.REQUIRED, ErrorType.FORBIDDEN)
 
 
@@ -82,9 +85,11 @@ def from_validation_error(error: ValidationError, path: str = "") -> tuple[Field
     """Return the type errors of a model as field errors. The input is not shown."""
     found: dict[str, FieldError] = {}
     for item in error.errors(include_input=False, include_url=False, include_context=False):
-        where = join(path, _without_union_branches(item["loc"]))
-        missing = item["type"] == "missing"
-        new = required(where) if missing else FieldError(where, NO_VALUE, item["msg"])
+        location = item["loc"]
+        of_union = bool(location) and location[-1] in _UNION_BRANCHES
+        where = join(path, location[:-1] if of_union else location)
+        message = "Input should be an integer or a string" if of_union else item["msg"]
+        new = required(where) if item["type"] == "missing" else FieldError(where, NO_VALUE, message)
         found.setdefault(where, new)
     return tuple(found.values())
 
@@ -94,11 +99,6 @@ def join(path: str, parts: Sequence[str | int]) -> str:
     for part in parts:
         path = f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}" if path else part
     return path
-
-
-def _without_union_branches(location: Sequence[str | int]) -> tuple[str | int, ...]:
-    """Drop the names that pydantic adds for the branch of an int-or-string."""
-    return tuple(location[:-1]) if location and location[-1] in ("int", "str") else tuple(location)
 
 
 def _shown(value: Any) -> str:

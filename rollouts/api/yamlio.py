@@ -178,7 +178,7 @@ class _Reader:
 
 def _key(node: Node) -> str:
     if not isinstance(node, ScalarNode):
-        raise _error(node, "a key must be a string")
+        raise _error(node, 'a key must be a string; text that begins with "{{" needs quotes')
     value = _scalar(node)
     if isinstance(value, bool):
         return "true" if value else "false"
