@@ -23,6 +23,7 @@ from rollouts.traffic.router import (
     Config,
     Destination,
     Edit,
+    HeaderMatch,
     HeaderRoute,
     MirrorRoute,
     Need,
@@ -37,6 +38,9 @@ FOREIGN = "kept-by-the-router"
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WEIGHTS = (0, 1, 5, 33, 50, 99, 100)
+SOME_DESTINATION = Destination(service="some-experiment", weight=5, pod_hash="abc", port=80)
+SOME_HEADER_ROUTE = HeaderRoute(name="some-header", matches=(HeaderMatch(header="x-some", exact="yes"),))
+SOME_MIRROR_ROUTE = MirrorRoute(name="some-mirror", matches=({"headers": {"x-some": {"exact": "yes"}}},))
 
 Live = tuple[Manifest, ...]
 
@@ -46,8 +50,9 @@ class RouterCase:
     """A router with a configuration and the objects as a user wrote them.
 
     ``weights`` reads the weight of each Service (or subset) from the objects, one mapping for each place that
-    splits traffic. ``header_routes``, ``mirror_routes`` and ``additional`` are what this router supports;
-    their names stand in the intent's ``managed_routes``. ``malformed`` are objects that cannot be planned on.
+    splits traffic. ``header_routes``, ``mirror_routes`` and ``additional`` are what this router supports
+    here (empty: it must refuse them); their names stand in the intent's ``managed_routes``. ``malformed`` are
+    objects that cannot be planned on. ``creates`` tells that the router makes its object when it is missing.
     """
 
     router: TrafficRouter
@@ -61,6 +66,7 @@ class RouterCase:
     malformed: tuple[Live, ...] = ()
     bad_configs: tuple[Config, ...] = ()
     max_weights: tuple[int, ...] = (100,)
+    creates: bool = False
 
     def plan(self, live: Live, intent: TrafficIntent) -> tuple[Edit, ...]:
         """Return the router's plan, having checked that it left its input alone."""
@@ -164,24 +170,34 @@ class RouterContract:
                 for shares in case.weights(case.settled(case.live, intent), intent):
                     assert sum(shares.values()) == maximum
 
-    def test_destinations_of_an_experiment_are_taken_from_stable(self, case: RouterCase) -> None:
+    def test_destinations_of_an_experiment_are_taken_from_stable_or_refused(self, case: RouterCase) -> None:
+        intent = case.at(10, additional=case.additional or (SOME_DESTINATION,))
         if not case.additional:
-            pytest.skip("the router has no additional destinations")
-        intent = case.at(10, additional=case.additional)
+            with pytest.raises(TrafficError):
+                case.plan(case.live, intent)
+            return
         taken = sum(d.weight for d in case.additional)
-        places = case.weights(case.settled(case.live, intent), intent)
+        first = case.settled(case.live, intent)
+        places = case.weights(first, intent)
         assert places
         for shares in places:
             assert sum(shares.values()) == intent.max_weight
             assert intent.max_weight - 10 - taken in shares.values()
+        more = case.at(10, additional=tuple(replace(d, weight=d.weight + 1) for d in case.additional))
+        assert settled_form(case.settled(first, more)) == settled_form(case.settled(case.live, more))
 
-    def test_a_changed_weight_of_a_destination_is_written(self, case: RouterCase) -> None:
-        if not case.additional:
-            pytest.skip("the router has no additional destinations")
-        first = case.settled(case.live, case.at(10, additional=case.additional))
-        more = tuple(replace(d, weight=d.weight + 1) for d in case.additional)
-        second = case.settled(first, case.at(10, additional=more))
-        assert settled_form(second) == settled_form(case.settled(case.live, case.at(10, additional=more)))
+    def test_steps_that_the_router_cannot_do_are_refused(self, case: RouterCase) -> None:
+        header = case.header_routes or (SOME_HEADER_ROUTE,)
+        mirror = case.mirror_routes or (SOME_MIRROR_ROUTE,)
+        for supported, intent in (
+            (case.header_routes, case.at(10, header_routes=header)),
+            (case.mirror_routes, case.at(10, mirror_routes=mirror)),
+        ):
+            if supported:
+                assert case.plan(case.live, intent)
+            else:
+                with pytest.raises(TrafficError):
+                    case.plan(case.live, intent)
 
     def test_fields_of_others_are_kept(self, case: RouterCase) -> None:
         before = {identity(obj): _count(obj) for obj in case.live}
@@ -227,7 +243,12 @@ class RouterContract:
         edits = case.plan((*case.live, stranger), case.busy())
         assert edits == case.plan(case.live, case.busy())
 
-    def test_a_missing_object_is_an_error_that_names_it(self, case: RouterCase) -> None:
+    def test_a_missing_object_is_created_or_an_error_that_names_it(self, case: RouterCase) -> None:
+        if case.creates:
+            edits = case.plan((), case.at(10))
+            assert [(edit.verb, edit.name) for edit in edits] == [("create", name_of(case.live[0]))]
+            assert case.plan(applied((), edits), case.at(10)) == ()
+            return
         with pytest.raises(TrafficError) as refusal:
             case.plan((), case.at(10))
         assert name_of(case.live[0]) in str(refusal.value)

@@ -159,11 +159,17 @@ def _plan_service(
 ) -> tuple[Edit, ...]:
     body = copy.deepcopy(obj)
     where = f"{title(obj)} spec"
+    asked = [r.name for r in intent.header_routes] + [r.name for r in intent.mirror_routes]
     touched = 0
     for section in ("http", "tls", "tcp"):
         listed = items(body.get("spec"), section, where)
         chosen = routes.selected(config, section, listed, obj, pair)
         touched += len(chosen)
+        if section == "http" and asked and not chosen:
+            raise TrafficError(
+                f"{title(obj)}: managed route {asked[0]!r} needs an http route of the Rollout; tls and "
+                f"tcp carry weights only. Name one in {PATH}.virtualService.routes or remove the step"
+            )
         for index in chosen:
             routes.weigh(listed[index], pair, obj)
         if section == "http" and listed:

@@ -7,17 +7,25 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any, cast
 
+from rollouts.traffic.alb import Alb
 from rollouts.traffic.config import ROOT
 from rollouts.traffic.gateway_api import GatewayApi
 from rollouts.traffic.istio import Istio
+from rollouts.traffic.nginx import Nginx
 from rollouts.traffic.router import Config, TrafficError, TrafficRouter
+from rollouts.traffic.smi import Smi
+from rollouts.traffic.weighted import Apisix, Traefik, Weighted
 
 ENTRY_POINT_GROUP = "rollouts.traffic_routers"
 
-FIELDS: Mapping[str, TrafficRouter] = MappingProxyType({Istio.name: Istio()})
+FIELDS: Mapping[str, TrafficRouter] = MappingProxyType(
+    {router.name: router for router in (Istio(), Nginx(), Alb(), Smi(), Traefik(), Apisix())}
+)
 """Routers that have a field of their own in ``trafficRouting``, in the order in which they are served."""
 
-PLUGINS: Mapping[str, TrafficRouter] = MappingProxyType({GatewayApi.name: GatewayApi()})
+PLUGINS: Mapping[str, TrafficRouter] = MappingProxyType(
+    {GatewayApi.name: GatewayApi(), Weighted.name: Weighted()}
+)
 """Routers that are configured under ``trafficRouting.plugins``."""
 
 KNOWN_FIELDS = ("istio", "nginx", "alb", "smi", "ambassador", "appMesh", "traefik", "apisix")

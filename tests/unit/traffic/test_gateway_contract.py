@@ -116,6 +116,7 @@ class TestSeveralRoutes(RouterContract):
             intent=INTENT,
             weights=weights,
             header_routes=(HEADER,),
+            mirror_routes=(MIRROR,),
             additional=(Destination(service="web-exp", weight=7, pod_hash="abc", port=80),),
             malformed=tuple((*live[:2], *bad) for bad in malformed(live[2])),
         )

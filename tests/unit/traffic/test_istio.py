@@ -100,6 +100,7 @@ class TestSubsets(RouterContract):
             intent=replace(INTENT, stable_hash="s1", canary_hash="c2"),
             weights=weights,
             header_routes=(HEADER,),
+            mirror_routes=(MIRROR,),
             malformed=tuple((*bad, live[1]) for bad in MALFORMED),
             bad_configs=({"virtualService": {"name": "web"}, "destinationRule": {"name": "web"}},),
         )
@@ -121,6 +122,7 @@ class TestTlsAndTcp(RouterContract):
             live=(virtual_service(tls=tls, tcp=tcp),),
             intent=INTENT,
             weights=weights,
+            additional=(Destination(service="web-exp", weight=7, pod_hash="abc"),),
             malformed=MALFORMED[:4],
         )
 

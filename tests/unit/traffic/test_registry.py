@@ -30,6 +30,11 @@ def test_plugins_are_served_by_name_in_a_fixed_order() -> None:
     ]
 
 
+def test_routers_with_a_field_come_before_plugins() -> None:
+    config = {"plugins": {PLUGIN: {}}, "traefik": {}, "nginx": {}, "istio": {}, "managedRoutes": None}
+    assert [router.name for router, _ in routers_for(config)] == ["istio", "nginx", "traefik", PLUGIN]
+
+
 def test_no_traffic_routing_gives_no_router() -> None:
     assert routers_for({}) == ()
 
@@ -39,6 +44,7 @@ def test_no_traffic_routing_gives_no_router() -> None:
     [
         pytest.param({"gatewayAPI": {}}, 'plugins["argoproj-labs/gatewayAPI"]', id="invented-field"),
         pytest.param({"plugins": {"x/y": {}}}, 'plugins["x/y"]: no such traffic router', id="unknown-plugin"),
+        pytest.param({"appMesh": {}}, "appMesh: this controller has no appMesh router", id="not-yet"),
         pytest.param({"plugins": []}, "", id="empty-plugins"),
         pytest.param({"plugins": {PLUGIN: "web"}}, "must be an object, found str", id="no-object"),
         pytest.param({"linkerd": {}}, "trafficRouting.linkerd: unknown field", id="unknown-field"),

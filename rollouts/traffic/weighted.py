@@ -1,0 +1,202 @@
+"""Weighted backends described by data: where the lists are, and how a backend names its Service and weight.
+
+A mesh whose objects hold ``{name, weight}`` lists needs no code: ``rollouts.dev/weighted`` takes the same
+description from the Rollout, and Traefik and APISIX are two descriptions here.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from rollouts.api.argoproj.rollout import ApisixRouting, TraefikRouting
+from rollouts.api.base import ApiModel
+from rollouts.kube.objects import Manifest
+from rollouts.traffic.config import ROOT, parse, require
+from rollouts.traffic.live import existing, replacement, share, stable_weight, title, whole
+from rollouts.traffic.router import Config, Edit, Need, TrafficError, TrafficIntent, TrafficState
+
+_SEGMENT = re.compile(r"(?P<key>[A-Za-z0-9_-]+)(?P<every>\[\*\])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """Where one object holds weighted backends.
+
+    ``lists`` is a dotted path to the lists; ``[*]`` goes through every item. ``only`` limits the items that
+    ``[*]`` goes through to those names. ``service`` and ``weight`` are fields of a backend.
+    """
+
+    need: Need
+    path: str
+    lists: str
+    service: str = "name"
+    weight: str = "weight"
+    only: tuple[str, ...] = ()
+
+
+class WeightedConfig(ApiModel):
+    """Configuration of ``rollouts.dev/weighted``."""
+
+    api_group: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str | None = None
+    backends: str = ""
+    service_field: str = "name"
+    weight_field: str = "weight"
+
+
+class _ByDescription:
+    """Reads and plans from a description. Subclasses turn their configuration into one."""
+
+    name: ClassVar[str]
+
+    def describe(self, config: Config, intent: TrafficIntent) -> Backends:
+        """Return where the weights are. Raises TrafficError for a bad configuration."""
+        raise NotImplementedError
+
+    def needs(self, config: Config, intent: TrafficIntent) -> tuple[Need, ...]:
+        """Return the one object."""
+        return (self.describe(config, intent).need,)
+
+    def read(
+        self, config: Config, live: Sequence[Manifest], intent: TrafficIntent, now: datetime
+    ) -> TrafficState:
+        """Return the highest canary weight over the lists that hold both Services."""
+        where = self.describe(config, intent)
+        obj = existing(live, where.need, where.path)
+        weights = []
+        for backends in _lists(obj, where):
+            pair = _pair(backends, where, intent)
+            if pair is not None:
+                canary, stable = (whole(each.get(where.weight, 0), title(obj)) for each in pair)
+                weights.append(share(canary, canary + stable, intent.max_weight))
+        return TrafficState(canary_weight=max(weights, default=None))
+
+    def plan(self, config: Config, live: Sequence[Manifest], intent: TrafficIntent) -> tuple[Edit, ...]:
+        """Return the edit of the object, if its weights differ."""
+        where = self.describe(config, intent)
+        if intent.header_routes or intent.mirror_routes or intent.additional:
+            raise TrafficError(
+                f"{where.path}: {self.name} carries weights of stable and canary only; remove header and "
+                "mirror steps and experiment weights, or use another router"
+            )
+        obj = existing(live, where.need, where.path)
+        body = copy.deepcopy(obj)
+        found = 0
+        for backends in _lists(body, where):
+            pair = _pair(backends, where, intent)
+            if pair is None:
+                continue
+            found += 1
+            if intent.canary_weight is not None:
+                pair[0][where.weight], pair[1][where.weight] = intent.canary_weight, stable_weight(intent)
+        if not found:
+            raise TrafficError(
+                f"{title(obj)} {where.lists}: no list names both {intent.stable_service!r} and "
+                f"{intent.canary_service!r} in {where.service!r}; add the missing backend"
+            )
+        return replacement(obj, body, f"{title(obj)}: canary {intent.canary_weight} of {intent.max_weight}")
+
+
+class Traefik(_ByDescription):
+    """A weighted TraefikService."""
+
+    name: ClassVar[str] = "traefik"
+
+    def describe(self, config: Config, intent: TrafficIntent) -> Backends:
+        """Return the lists of the TraefikService."""
+        path = f"{ROOT}.traefik.weightedTraefikServiceName"
+        parsed = parse(TraefikRouting, dict(config), f"{ROOT}.traefik")
+        name = require(parsed.weighted_traefik_service_name, path, "the TraefikService")
+        need = Need(group="traefik.io", kind="TraefikService", namespace=intent.namespace, name=name)
+        return Backends(need=need, path=path, lists="spec.weighted.services")
+
+
+class Apisix(_ByDescription):
+    """Rules of an ApisixRoute; all of them when none is named."""
+
+    name: ClassVar[str] = "apisix"
+
+    def describe(self, config: Config, intent: TrafficIntent) -> Backends:
+        """Return the lists of the ApisixRoute's rules."""
+        path = f"{ROOT}.apisix.route"
+        parsed = parse(ApisixRouting, dict(config), f"{ROOT}.apisix").route
+        name = require(parsed.name if parsed else "", f"{path}.name", "the ApisixRoute")
+        need = Need(group="apisix.apache.org", kind="ApisixRoute", namespace=intent.namespace, name=name)
+        return Backends(
+            need=need,
+            path=f"{path}.name",
+            lists="spec.http[*].backends",
+            service="serviceName",
+            only=parsed.rules if parsed else (),
+        )
+
+
+class Weighted(_ByDescription):
+    """Any object with weighted lists, as the Rollout describes it."""
+
+    name: ClassVar[str] = "rollouts.dev/weighted"
+
+    def describe(self, config: Config, intent: TrafficIntent) -> Backends:
+        """Return the lists that the configuration names."""
+        path = f'{ROOT}.plugins["{self.name}"]'
+        parsed = parse(WeightedConfig, dict(config), path)
+        need = Need(
+            group=parsed.api_group,
+            kind=require(parsed.kind, f"{path}.kind", "the object's kind"),
+            namespace=parsed.namespace or intent.namespace,
+            name=require(parsed.name, f"{path}.name", "the object's name"),
+        )
+        lists = require(
+            parsed.backends, f"{path}.backends", "the path to the lists, as spec.routes[*].services"
+        )
+        if not all(_SEGMENT.fullmatch(part) for part in lists.split(".")):
+            raise TrafficError(f"{path}.backends: {lists!r} is no path; write it as spec.routes[*].services")
+        return Backends(
+            need=need, path=path, lists=lists, service=parsed.service_field, weight=parsed.weight_field
+        )
+
+
+def _lists(obj: Manifest, where: Backends) -> Iterator[list[Manifest]]:
+    """Yield the lists of backends. Raises TrafficError when the object has another shape."""
+    for found in _walk(obj, where.lists.split("."), where, title(obj)):
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise TrafficError(f"{title(obj)} {where.lists}: must be a list of objects; correct it")
+        yield found
+
+
+def _walk(node: Any, parts: Sequence[str], where: Backends, at: str) -> Iterator[Any]:
+    if not parts:
+        yield node
+        return
+    segment = _SEGMENT.fullmatch(parts[0])
+    key = segment["key"] if segment else parts[0]
+    if not isinstance(node, Mapping):
+        raise TrafficError(f"{at}: must be an object with {key!r}; correct it")
+    child = node.get(key)
+    if child is None:
+        return
+    if segment is None or not segment["every"]:
+        yield from _walk(child, parts[1:], where, f"{at}.{key}")
+        return
+    if not isinstance(child, list):
+        raise TrafficError(f"{at}.{key}: must be a list; correct it")
+    for index, item in enumerate(child):
+        named = item.get("name") if isinstance(item, Mapping) else None
+        if not where.only or named in where.only:
+            yield from _walk(item, parts[1:], where, f"{at}.{key}[{index}]")
+
+
+def _pair(
+    backends: list[Manifest], where: Backends, intent: TrafficIntent
+) -> tuple[Manifest, Manifest] | None:
+    """Return the canary's and the stable's entry of a list that has both."""
+    by_name = {backend.get(where.service): backend for backend in backends}
+    canary, stable = by_name.get(intent.canary_service), by_name.get(intent.stable_service)
+    return (canary, stable) if canary is not None and stable is not None else None
