@@ -86,13 +86,19 @@ class RolloutReconciler:
 
         def reached(namespace: str, pod_hash: str) -> str:
             now = self._observer.snapshot(key, request.now)
-            weights = _service_weights(now) if now is not None else {}
+            weights = service_weights(now) if now is not None else {}
             return reached_by(self._cache.list(objects.SERVICES, namespace), weights, pod_hash)
 
         return reached
 
 
-def _service_weights(snapshot: RolloutSnapshot) -> Mapping[str, int]:
+def service_weights(snapshot: RolloutSnapshot) -> Mapping[str, int]:
+    """Return the live weight of each Service that does not simply get its own traffic.
+
+    A preview Service counts as 0: users do not reach it.
+    """
+    if snapshot.blue_green is not None and snapshot.blue_green.preview_service:
+        return {snapshot.blue_green.preview_service: 0}
     if not snapshot.routed or snapshot.canary is None:
         return {}
     live = live_weight(Draft(snapshot))

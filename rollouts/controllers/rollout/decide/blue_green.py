@@ -28,10 +28,7 @@ def point_preview_service(d: Draft) -> bool:
     name = _strategy(d).preview_service
     if not name or d.s.new is None or d.s.spec.paused:
         return False
-    target = d.s.status.stable_rs if d.s.aborted and d.s.status.stable_rs else d.s.new.hash
-    if d.s.aborted and d.s.service_hash(name) == d.s.new.hash and d.s.new.desired > 0:
-        return False
-    switch(d, name, target)
+    switch(d, name, d.s.new.hash)
     return False
 
 

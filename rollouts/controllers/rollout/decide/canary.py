@@ -9,7 +9,7 @@ from rollouts.api.scalars import ScalarError, parse_duration
 from rollouts.controllers.rollout.decide import analysis
 from rollouts.controllers.rollout.decide.draft import CANARY_PAUSE_STEP, Draft
 from rollouts.controllers.rollout.decide.promotion import promote, within_rollback_window
-from rollouts.controllers.rollout.decide.scaling import at_desired_counts
+from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight
 from rollouts.controllers.rollout.snapshot import AnalysisRun
 from rollouts.kube.objects import parse_time
 
@@ -171,12 +171,21 @@ def _pods_wait(d: Draft) -> str:
 
 
 def _weight_in_force(d: Draft) -> bool:
-    return d.traffic is not None and d.traffic.in_force
+    """Tell whether the step's own weight is in force, not one that pods or Services still hold back."""
+    return d.traffic is not None and d.traffic.in_force and d.traffic.wanted == current_weight(d)
 
 
 def _routes_in_force(d: Draft) -> bool:
     """Tell whether the managed routes are written: seen in the live objects, or part of this plan."""
-    return d.traffic is not None and not d.postponed and not d.error
+    if d.traffic is None or d.postponed or d.error:
+        return False
+    new = d.s.new
+    return new is not None and (d.s.revision <= 1 or (new.available > 0 and _canary_selected(d)))
+
+
+def _canary_selected(d: Draft) -> bool:
+    service = d.s.canary.canary_service if d.s.canary else ""
+    return not service or (d.s.new is not None and d.s.service_hash(service) == d.s.new.hash)
 
 
 def _pause_over(d: Draft, pause: api.Pause) -> bool:

@@ -14,9 +14,8 @@ from typing import Any
 
 from rollouts.controllers.rollout.actions import Decision, Event
 from rollouts.controllers.rollout.apply import Apply, reached_by
+from rollouts.controllers.rollout.controller import service_weights
 from rollouts.controllers.rollout.decide import decide
-from rollouts.controllers.rollout.decide.draft import Draft
-from rollouts.controllers.rollout.decide.traffic import live_weight
 from rollouts.controllers.rollout.observe import Observer
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.controllers.rollout.status import merge_patch
@@ -90,9 +89,7 @@ class MemoryApi:
         except KeyError:
             raise errors.NotFound(f"{name} not found", status=404) from None
 
-    async def create(
-        self, resource: Resource, namespace: str | None, body: Any, **options: Any
-    ) -> Manifest:
+    async def create(self, resource: Resource, namespace: str | None, body: Any, **options: Any) -> Manifest:
         name = objects.name_of(body)
         what = f"create {resource.kind} {name}"
         self._write(what)
@@ -217,11 +214,7 @@ class World:
         return objects.HTTP_ROUTES
 
     def _reached(self, namespace: str, pod_hash: str) -> str:
-        s = self.snapshot()
-        weights = {}
-        if s.routed and s.canary is not None:
-            live = live_weight(Draft(s))
-            weights = {s.canary.canary_service: live, s.canary.stable_service: s.max_weight - live}
+        weights = service_weights(self.snapshot())
         return reached_by(self.cache.list(objects.SERVICES), weights, pod_hash)
 
     def settle(self, *, pods: bool = True, limit: int = 60) -> None:

@@ -1,0 +1,198 @@
+"""Analysis in an update: which run decides, and what its verdict does."""
+
+from __future__ import annotations
+
+from rollouts.kube import objects
+from tests.unit.controllers.rollout.world import KEY, World, basic, blue_green
+
+METRIC = {
+    "name": "success-rate",
+    "count": 1,
+    "successCondition": "result[0] > 0.95",
+    "provider": {"prometheus": {"address": "http://prometheus", "query": "rate{hash='{{args.hash}}'}"}},
+}
+ANALYSIS = {
+    "templates": [{"templateName": "slo"}],
+    "args": [{"name": "hash", "valueFrom": {"podTemplateHashValue": "Latest"}}],
+}
+
+
+def with_template(world: World) -> World:
+    template = {"metadata": {"name": "slo"}, "spec": {"args": [{"name": "hash"}], "metrics": [METRIC]}}
+    world.api.put(objects.ANALYSIS_TEMPLATES, template)
+    return world
+
+
+def at_step_analysis() -> World:
+    world = with_template(basic([{"setWeight": 25}, {"analysis": ANALYSIS}, {"pause": {}}]))
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    return world
+
+
+def test_step_starts_one_run_with_resolved_arguments() -> None:
+    world = at_step_analysis()
+    (name,) = world.runs()
+    run = world.runs()[name]
+    assert name == f"web-{world.hash('v2')}-2-1"
+    assert run["spec"]["args"] == [{"name": "hash", "value": world.hash("v2")}]
+    assert run["metadata"]["labels"]["rollout-type"] == "Step"
+    assert run["metadata"]["labels"]["step-index"] == "1"
+    assert world.status["canary"]["currentStepAnalysisRunStatus"]["name"] == name
+    assert world.status["currentStepIndex"] == 1
+
+
+def test_success_goes_on() -> None:
+    world = at_step_analysis()
+    world.finish_run(next(iter(world.runs())), "Successful")
+    world.settle()
+    assert world.status["currentStepIndex"] == 2
+    assert "currentStepAnalysisRunStatus" not in world.status["canary"]
+
+
+def test_failure_aborts_with_the_metric_in_the_message() -> None:
+    world = at_step_analysis()
+    world.finish_run(next(iter(world.runs())), "Failed", 'Metric "success-rate" assessed Failed')
+    world.settle()
+    assert world.phase == "Degraded"
+    assert 'Metric "success-rate" assessed Failed' in world.status["message"]
+    assert world.sizes() == {"v1": 4, "v2": 0}
+
+
+def test_retry_lets_a_new_run_decide() -> None:
+    world = at_step_analysis()
+    (first,) = world.runs()
+    world.finish_run(first, "Failed", "bad")
+    world.settle()
+    world.user(abort=False)
+    world.settle()
+    second = world.status["canary"]["currentStepAnalysisRunStatus"]["name"]
+    assert second != first
+    assert world.phase == "Progressing"
+    world.finish_run(second, "Successful")
+    world.settle()
+    assert world.status["currentStepIndex"] == 2
+
+
+def test_process_that_dies_after_creating_the_second_run_does_not_make_a_third() -> None:
+    world = at_step_analysis()
+    world.finish_run(next(iter(world.runs())), "Failed", "bad")
+    world.settle()
+    world.user(abort=False)
+
+    def die(what: str) -> None:
+        if what.startswith("create AnalysisRun"):
+            raise SystemExit(what)
+
+    world.api.after_write = die
+    try:
+        world.settle()
+    except SystemExit:
+        world.api.after_write = lambda what: None
+    assert len(world.runs()) == 2
+    world.finish_run(sorted(world.runs())[-1], "Failed", "bad again")
+    world.settle()
+    assert len(world.runs()) == 2
+    assert world.phase == "Degraded"
+
+
+def test_inconclusive_pauses_and_going_on_starts_a_new_run() -> None:
+    world = at_step_analysis()
+    (first,) = world.runs()
+    world.finish_run(first, "Inconclusive")
+    world.settle()
+    assert (world.phase, world.status["message"]) == ("Paused", "InconclusiveAnalysisRun")
+    world.user(pauseConditions=None)
+    world.settle()
+    assert world.status["canary"]["currentStepAnalysisRunStatus"]["name"] != first
+    assert world.phase == "Progressing"
+
+
+def test_background_run_is_stopped_when_the_update_is_over() -> None:
+    world = with_template(basic([{"setWeight": 25}, {"pause": {}}], analysis=ANALYSIS))
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    (name,) = world.runs()
+    world.finish_run(name, "Running")
+    world.user(pauseConditions=None)
+    world.settle()
+    assert world.runs()[name]["spec"]["terminate"] is True
+    assert world.phase == "Healthy"
+
+
+def test_background_failure_aborts() -> None:
+    world = with_template(basic([{"setWeight": 25}, {"pause": {}}], analysis=ANALYSIS))
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    world.finish_run(next(iter(world.runs())), "Error", "no connection")
+    world.settle()
+    assert world.status["abort"] is True
+    assert "Background analysis phase error/failed: no connection" in world.status["message"]
+
+
+def test_missing_template_makes_the_spec_invalid() -> None:
+    world = basic([{"analysis": ANALYSIS}])
+    world.reconcile()
+    assert world.phase == "Degraded"
+    message = world.status["message"]
+    assert "spec.strategy.canary.steps[0].analysis.templates[0].templateName" in message
+    assert len(world.status["conditions"]) == 1
+    with_template(world)
+    world.settle()
+    assert world.phase == "Healthy"
+
+
+def test_blue_green_waits_for_the_analysis_before_the_switch() -> None:
+    world = with_template(blue_green(prePromotionAnalysis=ANALYSIS))
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    assert world.selects("active") == "v1"
+    (name,) = world.runs()
+    assert name == f"web-{world.hash('v2')}-2-pre"
+    world.finish_run(name, "Successful")
+    world.settle()
+    assert world.selects("active") == "v2"
+    assert world.phase == "Healthy"
+
+
+def test_failed_analysis_before_the_switch_aborts() -> None:
+    world = with_template(blue_green(prePromotionAnalysis=ANALYSIS))
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    world.finish_run(next(iter(world.runs())), "Failed", "bad")
+    world.settle()
+    assert world.selects("active") == "v1"
+    assert world.phase == "Degraded"
+
+
+def test_failed_analysis_after_the_switch_switches_back() -> None:
+    world = with_template(blue_green(postPromotionAnalysis=ANALYSIS))
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    assert world.selects("active") == "v2"
+    assert world.status["stableRS"] == world.hash("v1")
+    world.finish_run(next(iter(world.runs())), "Failed", "bad")
+    world.settle()
+    assert world.selects("active") == "v1"
+    assert world.phase == "Degraded"
+    world.wait(31)
+    world.settle()
+    assert world.sizes() == {"v1": 2, "v2": 0}
+
+
+def test_successful_analysis_after_the_switch_makes_stable() -> None:
+    world = with_template(blue_green(postPromotionAnalysis=ANALYSIS))
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    world.finish_run(next(iter(world.runs())), "Successful")
+    world.settle()
+    assert world.phase == "Healthy"
+    assert world.status["stableRS"] == world.hash("v2")
+    assert KEY.name == "web"
