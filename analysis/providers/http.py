@@ -1,0 +1,199 @@
+"""HTTP for providers: one request in, one bounded answer out, through the egress guard."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from analysis.providers.egress import EgressPolicy, guarded_socket
+from analysis.providers.errors import BackendError, ConfigurationError, EgressRefused
+
+LARGEST_ANSWER = 8 * 1024 * 1024
+_MOST_REDIRECTS = 5
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request. ``repeatable`` says that sending it twice does no harm (a query)."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    timeout: float
+    body: bytes | None = None
+    insecure: bool = False
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """Status, content type and the whole body."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class _Unreachable(BackendError):
+    """No connection was made, so nothing was sent."""
+
+
+class GuardedHttp:
+    """A small HTTP client: guarded, bounded in time and size, no proxies, redirects stay on their host.
+
+    Connections are kept per host, since the guard has to know for which host an address was resolved.
+    Close it with ``close`` (or use it as an async context manager).
+    """
+
+    def __init__(self, policy: EgressPolicy | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self._policy = policy or EgressPolicy()
+        self._tls = tls
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+
+    async def __aenter__(self) -> GuardedHttp:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        sessions = tuple(self._sessions.values())
+        self._sessions.clear()
+        for session in sessions:
+            await session.close()
+
+    async def send(self, request: HttpRequest) -> HttpAnswer:
+        """Send one request. Raises BackendError, ConfigurationError or EgressRefused.
+
+        A repeatable request is sent once more when no connection could be made.
+        """
+        attempts = 2 if request.repeatable else 1
+        async for attempt in AsyncRetrying(
+            stop=stop_after_attempt(attempts),
+            wait=wait_fixed(0.2),
+            retry=retry_if_exception_type(_Unreachable),
+            reraise=True,
+        ):
+            with attempt:
+                return await self._within_timeout(request)
+        raise AssertionError("unreachable")  # the loop returns or raises
+
+    async def _within_timeout(self, request: HttpRequest) -> HttpAnswer:
+        shown = _shown(request.url)
+        try:
+            async with asyncio.timeout(request.timeout):
+                return await self._follow(request)
+        except TimeoutError:
+            raise BackendError(f"{request.method} {shown}: no answer within {request.timeout:g} s") from None
+        except EgressRefused:
+            raise
+        except aiohttp.ClientConnectorError as error:
+            refused = _refusal(error)
+            if refused is not None:
+                raise refused from None
+            raise _Unreachable(f"{request.method} {shown}: {_reason(error)}") from None
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise ConfigurationError(f"{shown!r} is not a URL that can be requested") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise BackendError(f"{request.method} {shown}: {_reason(error)}") from None
+
+    async def _follow(self, request: HttpRequest) -> HttpAnswer:
+        url = request.url
+        for _ in range(_MOST_REDIRECTS):
+            status, target, answer = await self._once(request, url)
+            if status not in _REDIRECTS or target is None:
+                return answer
+            following = urljoin(url, target)
+            if _origin(following) != _origin(url):
+                raise EgressRefused(
+                    f"{_shown(url)} redirects to another host ({_shown(following)}), which is not followed;"
+                    " use that address itself if it is wanted"
+                )
+            if request.method not in ("GET", "HEAD"):
+                raise BackendError(f"{request.method} {_shown(url)}: answered with a redirect")
+            url = following
+        raise BackendError(f"{request.method} {_shown(url)}: too many redirects")
+
+    async def _once(self, request: HttpRequest, url: str) -> tuple[int, str | None, HttpAnswer]:
+        host = _host(url)
+        self._policy.check_host(host)
+        async with self._session(host).request(
+            request.method,
+            url,
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+            ssl=False if request.insecure else (self._tls or True),
+        ) as response:
+            body = await response.content.read(LARGEST_ANSWER + 1)
+            while len(body) <= LARGEST_ANSWER and (more := await response.content.read(LARGEST_ANSWER)):
+                body += more
+            if len(body) > LARGEST_ANSWER:
+                raise BackendError(f"{_shown(url)}: the answer is larger than {LARGEST_ANSWER} bytes")
+            answer = HttpAnswer(response.status, response.content_type, body)
+            return response.status, response.headers.get("Location"), answer
+
+    def _session(self, host: str) -> aiohttp.ClientSession:
+        session = self._sessions.get(host)
+        if session is None:
+            policy = self._policy
+
+            def open_socket(info: Any) -> Any:
+                return guarded_socket(policy, host, cast("tuple[Any, ...]", info))
+
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(socket_factory=open_socket, limit=20, ttl_dns_cache=10),
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+            self._sessions[host] = session
+        return session
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(f"{_shown(url)!r} is not an http:// or https:// address")
+    return parts.hostname
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port
+
+
+def _shown(url: str) -> str:
+    """Return a URL without user, password and query, any of which can hold a secret."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the address"
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}" if parts.scheme else url[:100]
+
+
+def _refusal(error: BaseException) -> EgressRefused | None:
+    """Return the guard's refusal behind a connection error."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, EgressRefused):
+            return seen
+        if "is refused: " in str(seen) and "egress to " in str(seen):
+            return EgressRefused(str(seen))
+        inner = getattr(seen, "os_error", None)
+        seen = inner if inner is not None and inner is not seen else seen.__cause__
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

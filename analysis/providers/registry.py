@@ -1,0 +1,74 @@
+"""Which provider answers a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import entry_points
+
+from analysis.providers.authentication import Credentials
+from analysis.providers.errors import ConfigurationError
+from analysis.providers.http import GuardedHttp
+from analysis.providers.job import JobPort, JobProvider
+from analysis.providers.prometheus import ADDRESS_VARIABLE, PrometheusProvider
+from analysis.providers.protocol import Provider
+from analysis.providers.web import WebProvider
+from analysis.spec.objects import Metric
+
+ENTRY_POINTS = "rollouts.metric_providers"
+"""Group of third-party providers: each entry point is ``factory(environment) -> Provider``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEnvironment:
+    """What a provider may use: the guarded HTTP client, the time, the process environment, a cluster."""
+
+    http: GuardedHttp
+    now: Callable[[], datetime]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    jobs: JobPort | None = None
+
+
+class ProviderRegistry:
+    """Providers by the key of ``metrics[].provider``, plugins by their name."""
+
+    def __init__(self, providers: Iterable[Provider] = (), plugins: Iterable[Provider] = ()) -> None:
+        self._providers = {provider.name: provider for provider in providers}
+        self._plugins = {provider.name: provider for provider in plugins}
+
+    def provider_of(self, metric: Metric) -> Provider:
+        """Return the provider of a metric. Raises ConfigurationError that names what is not supported."""
+        names = metric.provider.names()
+        if len(names) != 1:
+            raise ConfigurationError(f"metric '{metric.name}' must have one provider, not {len(names)}")
+        if names[0] == "plugin":
+            return self._plugin(metric)
+        return self._known(self._providers, names[0], "provider")
+
+    def _plugin(self, metric: Metric) -> Provider:
+        names = tuple(metric.provider.plugin or ())
+        if len(names) != 1:
+            raise ConfigurationError(f"metric '{metric.name}' must name one plugin, not {len(names)}")
+        return self._known(self._plugins, names[0], "provider plugin")
+
+    @staticmethod
+    def _known(known: Mapping[str, Provider], name: str, kind: str) -> Provider:
+        if name not in known:
+            have = ", ".join(sorted(known)) or "none"
+            raise ConfigurationError(f"{kind} '{name}' is not supported here; supported are: {have}")
+        return known[name]
+
+
+def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
+    """Return the built-in providers, and the plugins that are installed."""
+    credentials = Credentials(environment.http, environment.now)
+    address = environment.variables.get(ADDRESS_VARIABLE, "")
+    providers: list[Provider] = [
+        PrometheusProvider(environment.http, credentials, address),
+        WebProvider(environment.http, credentials),
+    ]
+    if environment.jobs is not None:
+        providers.append(JobProvider(environment.jobs))
+    plugins = [point.load()(environment) for point in entry_points(group=ENTRY_POINTS)]
+    return ProviderRegistry(providers, plugins)
