@@ -30,7 +30,9 @@ class WorkloadRef(ApiModel):
     """A Deployment, ReplicaSet or PodTemplate that holds the pod template instead of the Rollout."""
 
     api_version: str = ""
+    """``apps/v1`` or ``v1``."""
     kind: str = ""
+    """``Deployment``, ``ReplicaSet`` or ``PodTemplate``."""
     name: str = ""
     scale_down: str = "never"
     """``never``, ``onsuccess`` or ``progressively``."""
@@ -82,16 +84,22 @@ class RolloutAnalysis(ApiModel):
     """An analysis that a Rollout runs: in a step, before or after a blue-green switch."""
 
     templates: Annotated[tuple[TemplateRef, ...], NoneAsEmpty] = ()
+    """Templates whose metrics are measured together."""
     args: Annotated[tuple[AnalysisRunArgument, ...], NoneAsEmpty] = ()
+    """Values for the arguments of the templates."""
     dry_run: Annotated[tuple[DryRun, ...], NoneAsEmpty] = ()
+    """Metrics that are measured but never decide."""
     measurement_retention: Annotated[tuple[MeasurementRetention, ...], NoneAsEmpty] = ()
+    """How many measurements to keep; 10 by default."""
     analysis_run_metadata: ObjectMetadata | None = None
+    """Labels and annotations of the AnalysisRun."""
 
 
 class BackgroundAnalysis(RolloutAnalysis):
     """An analysis that runs beside the canary steps, from ``starting_step`` on."""
 
     starting_step: int | None = None
+    """The step at which it starts; 0 by default."""
 
 
 class PreferredAntiAffinity(ApiModel):
@@ -111,19 +119,32 @@ class BlueGreenStrategy(ApiModel):
     """Two full versions; a Service selector switches between them."""
 
     active_service: str = ""
+    """The Service that users reach."""
     preview_service: str | None = None
+    """The Service that reaches the new version before the switch."""
     preview_replica_count: int | None = None
+    """Pods of the new version before the switch; ``spec.replicas`` by default."""
     auto_promotion_enabled: bool | None = None
+    """Switch without being asked; true by default."""
     auto_promotion_seconds: int | None = None
+    """Wait so long after full availability, then switch."""
     max_unavailable: IntOrString | None = None
+    """Pods that may be missing during a restart; 25% by default."""
     scale_down_delay_seconds: int | None = None
+    """How long the old version stays after the switch; 30 by default."""
     scale_down_delay_revision_limit: int | None = None
+    """How many old versions may stay; no limit by default."""
     pre_promotion_analysis: RolloutAnalysis | None = None
+    """Must succeed before the switch."""
     post_promotion_analysis: RolloutAnalysis | None = None
+    """When it fails after the switch, the switch is undone."""
     anti_affinity: AntiAffinity | None = None
     preview_metadata: ObjectMetadata | None = None
+    """Labels and annotations of the pods before the switch."""
     active_metadata: ObjectMetadata | None = None
+    """Labels and annotations of the pods after the switch."""
     abort_scale_down_delay_seconds: int | None = None
+    """How long the new version stays after an abort; 30 by default, 0 means for ever."""
 
 
 class StringMatch(ApiModel):
@@ -162,6 +183,7 @@ class SetMirrorRoute(ApiModel):
     name: str = ""
     match: Annotated[tuple[RouteMatch, ...], NoneAsEmpty] = ()
     percentage: int | None = None
+    """Share of the matching requests; 100 by default."""
 
 
 class Pause(ApiModel):
@@ -174,8 +196,11 @@ class SetCanaryScale(ApiModel):
     """Scale the canary apart from its traffic weight."""
 
     weight: int | None = None
+    """Pods in percent of ``spec.replicas``."""
     replicas: int | None = None
+    """Number of pods."""
     match_traffic_weight: bool = False
+    """Follow the traffic weight again."""
 
 
 class ExperimentTemplateService(ApiModel):
@@ -228,13 +253,21 @@ class CanaryStep(ApiModel):
     """One step of a canary; exactly one field is set."""
 
     set_weight: int | None = None
+    """Traffic of the canary, in percent (or of ``maxTrafficWeight``)."""
     pause: Pause | None = None
+    """Wait, for a time or for a person."""
     set_canary_scale: SetCanaryScale | None = None
+    """Scale the canary apart from its traffic; needs traffic routing."""
     set_header_route: SetHeaderRoute | None = None
+    """Send requests with certain headers to the canary."""
     set_mirror_route: SetMirrorRoute | None = None
+    """Copy requests to the canary."""
     analysis: RolloutAnalysis | None = None
+    """Measure, and go on only when all is well."""
     experiment: ExperimentStep | None = None
+    """Run versions side by side and wait for the outcome."""
     plugin: PluginStep | None = None
+    """Run a step plugin."""
 
 
 class PingPong(ApiModel):
@@ -395,30 +428,48 @@ class TrafficRouting(ApiModel):
     smi: SmiRouting | None = None
     traefik: TraefikRouting | None = None
     plugins: FreeForm | None = None
+    """Routers by name, such as ``argoproj-labs/gatewayAPI``, each with its own settings."""
     managed_routes: Annotated[tuple[ManagedRoute, ...], NoneAsEmpty] = ()
+    """Routes that steps may set; the first one wins."""
     max_traffic_weight: int | None = None
+    """The weight that stands for all traffic; 100 by default."""
 
 
 class CanaryStrategy(ApiModel):
     """A new version takes over in steps."""
 
     canary_service: str = ""
+    """The Service of the new version."""
     stable_service: str = ""
+    """The Service of the old version."""
     steps: Annotated[tuple[CanaryStep, ...], NoneAsEmpty] = ()
+    """What happens one after the other; without steps, a rolling update."""
     traffic_routing: TrafficRouting | None = None
+    """How weight is shifted; without it, by the number of pods."""
     max_unavailable: IntOrString | None = None
+    """Pods that may be missing, as a number or in percent, rounded down; 25% by default."""
     max_surge: IntOrString | None = None
+    """Pods that may be too many, as a number or in percent, rounded up; 25% by default."""
     analysis: BackgroundAnalysis | None = None
+    """Measures beside the steps and aborts when it fails."""
     anti_affinity: AntiAffinity | None = None
     canary_metadata: ObjectMetadata | None = None
+    """Labels and annotations of the pods of the new version."""
     stable_metadata: ObjectMetadata | None = None
+    """Labels and annotations of the pods of the old version."""
     scale_down_delay_seconds: int | None = None
+    """How long the old version stays after the update; 30 by default. Needs traffic routing."""
     scale_down_delay_revision_limit: int | None = None
+    """How many old versions may stay; no limit by default."""
     abort_scale_down_delay_seconds: int | None = None
+    """How long the canary stays after an abort; 30 by default, 0 means for ever."""
     dynamic_stable_scale: bool = False
+    """Scale the old version down while its traffic shrinks. Needs traffic routing."""
     ping_pong: PingPong | None = None
     min_pods_per_replica_set: int | None = None
+    """The fewest pods of a version that gets traffic. Needs traffic routing."""
     replica_progress_threshold: ReplicaProgressThreshold | None = None
+    """How many canary pods must be available to go on; all by default."""
 
 
 class RolloutStrategy(ApiModel):
@@ -438,25 +489,37 @@ class RunHistory(ApiModel):
     """How many finished AnalysisRuns and Experiments to keep."""
 
     successful_run_history_limit: int | None = None
+    """5 by default."""
     unsuccessful_run_history_limit: int | None = None
+    """5 by default."""
 
 
 class RolloutSpec(ApiModel):
     """Desired state."""
 
     replicas: int | None = None
+    """Pods wanted; 1 by default."""
     selector: FreeForm | None = None
     template: FreeForm | None = None
     workload_ref: WorkloadRef | None = None
+    """Take the template from another workload instead of ``template``."""
     min_ready_seconds: int = 0
+    """How long a pod must be ready to count as available."""
     rollback_window: RollbackWindow | None = None
+    """Going back within so many revisions skips steps and analysis."""
     strategy: RolloutStrategy = Field(default_factory=RolloutStrategy)
     revision_history_limit: int | None = None
+    """Old ReplicaSets to keep; 10 by default."""
     paused: bool = False
+    """Hold the update until this is false again."""
     progress_deadline_seconds: int | None = None
+    """Time without progress after which the update counts as stuck; 600 by default."""
     progress_deadline_abort: bool = False
+    """Abort an update that is stuck."""
     restart_at: str | None = None
+    """Restart the pods that are older than this."""
     analysis: RunHistory | None = None
+    """How many finished AnalysisRuns and Experiments to keep."""
 
 
 class RunStatusRef(ApiModel):
