@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -29,8 +30,10 @@ class Nginx:
     def needs(self, config: Config, intent: TrafficIntent) -> tuple[Need, ...]:
         """Return each stable Ingress and its canary Ingress, which may not exist yet."""
         stable = _stable(_parse(config))
-        return tuple(
-            ing.need(intent, name) for base in stable for name in (base, canary_name(intent.rollout, base))
+        canaries = (ing.need(intent, canary_name(intent.rollout, base)) for base in stable)
+        return (
+            *(ing.need(intent, base) for base in stable),
+            *(replace(need, optional=True) for need in canaries),
         )
 
     def read(

@@ -29,13 +29,17 @@ class Confidence(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """Objects that a router must see: one by name, or those that a label selector matches."""
+    """Objects that a router must see: one by name, or those that a label selector matches.
+
+    An ``optional`` one may not exist yet: the router creates it.
+    """
 
     group: str
     kind: str
     namespace: str
     name: str = ""
     selector: Mapping[str, Any] | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

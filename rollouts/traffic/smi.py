@@ -66,7 +66,7 @@ def _parse(config: Config) -> SmiRouting:
 
 def _need(config: SmiRouting, intent: TrafficIntent) -> Need:
     name = config.traffic_split_name or intent.rollout
-    return Need(group=GROUP, kind="TrafficSplit", namespace=intent.namespace, name=name)
+    return Need(group=GROUP, kind="TrafficSplit", namespace=intent.namespace, name=name, optional=True)
 
 
 def _spec(config: SmiRouting, intent: TrafficIntent) -> Manifest:

@@ -119,7 +119,7 @@ class Observer:
         for need in needs:
             found = list(self._needed(need))
             live.extend(obj for obj in found if obj not in live)
-            if not found and need.name:
+            if not found and need.name and not need.optional:
                 missing.append(f"{need.kind} {need.namespace}/{need.name}")
         return RouterView(
             name=router.name, router=router, config=config, live=tuple(live), missing=tuple(missing)

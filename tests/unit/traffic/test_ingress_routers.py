@@ -246,3 +246,8 @@ def test_alb_stickiness_has_the_bounds_of_the_load_balancer() -> None:
     config = {"ingress": "web", "servicePort": 1, "stickinessConfig": {"enabled": True, "durationSeconds": 0}}
     with pytest.raises(TrafficError, match="must be in 1"):
         Alb().plan(config, (ingress(),), replace(INTENT, canary_weight=1))
+
+
+def test_the_canary_ingress_may_be_missing_the_stable_one_may_not() -> None:
+    needs = Nginx().needs({"stableIngress": "web"}, INTENT)
+    assert [(need.name, need.optional) for need in needs] == [("web", False), ("web-web-canary", True)]

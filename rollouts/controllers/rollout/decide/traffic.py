@@ -10,6 +10,7 @@ from rollouts.controllers.rollout.actions import EditRoute
 from rollouts.controllers.rollout.decide.draft import Draft, Traffic
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight, weight_before
 from rollouts.controllers.rollout.snapshot import RouterView
+from rollouts.kube.objects import ROLLOUTS, owner_reference
 from rollouts.traffic.router import (
     Confidence,
     HeaderMatch,
@@ -205,6 +206,7 @@ def intent_for(d: Draft, weight: int | None) -> TrafficIntent:
         header_routes=headers,
         mirror_routes=mirrors,
         managed_routes=tuple(route.name for route in routing.managed_routes),
+        owner=owner_reference(s.manifest, ROLLOUTS),
     )
 
 
