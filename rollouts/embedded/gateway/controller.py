@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from rollouts.clock import Clock, Randomness
-from rollouts.embedded.gateway.proxy import Endpoints, Proxy, Routing
+from rollouts.embedded.gateway.proxy import Endpoints, Proxy, Reach, Routing
 from rollouts.embedded.gateway.status import parents
 from rollouts.embedded.gateway.table import build
 from rollouts.embedded.workloads.keyloop import KeyLoop
@@ -59,8 +59,10 @@ def _addresses(item: ReadOnly, port_name: str) -> list[tuple[str, int]]:
 class Gateway:
     """A proxy on loopback that follows the HTTPRoutes of a cluster."""
 
-    def __init__(self, api: KubeApi, clock: Clock, randomness: Randomness) -> None:
-        self.proxy = Proxy()
+    def __init__(
+        self, api: KubeApi, clock: Clock, randomness: Randomness, *, reach: Reach | None = None
+    ) -> None:
+        self.proxy = Proxy(reach=reach)
         self._api = api
         self._clock = clock
         self._cache = InformerCache(api, clock, randomness)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -31,6 +31,10 @@ _HOP_BY_HOP = frozenset(
 )
 
 
+Reach = Callable[[tuple[str, int]], tuple[str, int]]
+"""Where an endpoint really listens: a real API server takes no loopback addresses into an EndpointSlice."""
+
+
 @dataclass(slots=True)
 class Routing:
     """What the proxy follows at present; replaced as a whole."""
@@ -42,8 +46,9 @@ class Routing:
 class Proxy:
     """One listener. 404: no rule; 500: invalid backend; 503: no endpoints; 502, 504: it failed."""
 
-    def __init__(self, *, timeout: float = 10.0) -> None:
+    def __init__(self, *, timeout: float = 10.0, reach: Reach | None = None) -> None:
         self.routing = Routing()
+        self._reach = reach
         self.address = ""
         self._balancer = Balancer()
         self._timeout = aiohttp.ClientTimeout(total=timeout)
@@ -96,7 +101,10 @@ class Proxy:
     def _endpoint(self, backend: Backend) -> tuple[str, int] | None:
         key = (backend.namespace, backend.service, backend.port)
         ready = self.routing.endpoints.get(key, ())
-        return ready[self._balancer.turn(key, len(ready))] if ready else None
+        if not ready:
+            return None
+        chosen = ready[self._balancer.turn(key, len(ready))]
+        return self._reach(chosen) if self._reach else chosen
 
     async def _forward(
         self,
