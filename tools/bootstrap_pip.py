@@ -30,7 +30,8 @@ class BootstrapFailed(Exception):
 
 def has_ensurepip() -> bool:
     """Return whether this Python can install its own pip (Debian keeps that in python3-venv)."""
-    return importlib.util.find_spec("ensurepip") is not None
+    found = importlib.util.find_spec("ensurepip")
+    return found is not None and found.loader is not None
 
 
 def fetch_pip(folder: Path) -> Path:
