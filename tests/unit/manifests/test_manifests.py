@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from rollouts.settings import PREFIX, Settings
+
 ROOT = Path(__file__).parents[3]
 MANIFESTS = ROOT / "manifests"
 COMPONENTS = sorted(
@@ -114,7 +116,17 @@ def test_the_namespaced_variant_has_nothing_cluster_wide() -> None:
     assert not of_kind(objects, "ClusterRole", "ClusterRoleBinding")
     assert {obj["metadata"]["namespace"] for obj in objects} == {"argo-rollouts"}
     (deployment,) = of_kind(objects, "Deployment")
-    assert "--namespaced" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert env[-1]["name"] == "ROLLOUTS_SETTING_NAMESPACE"
+
+
+def test_every_setting_in_the_environment_is_one_that_the_controller_knows() -> None:
+    fields = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    given: list[str] = []
+    for _, pod in workloads():
+        given += [each["name"] for each in pod["containers"][0]["env"] if each["name"].startswith(PREFIX)]
+    assert set(given) == {f"{PREFIX}ROLES", f"{PREFIX}NAMESPACE"}
+    assert set(given) <= fields
 
 
 @pytest.mark.parametrize("variant", ["cluster", "namespaced"])
