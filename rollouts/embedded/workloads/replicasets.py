@@ -199,7 +199,9 @@ class ReplicaSetController:
         seen: ReadOnly = replicaset.get("status") or {}
         if all((seen.get(name) or 0) == value for name, value in status.items()):
             return
-        patch = {"metadata": {"uid": uid_of(replicaset)}, "status": status}
+        # Counts of zero are absent, as the built-in controller leaves them, but for ``replicas``.
+        kept = {name: value or (0 if name == "replicas" else None) for name, value in status.items()}
+        patch = {"metadata": {"uid": uid_of(replicaset)}, "status": kept}
         try:
             await self._api.patch(REPLICASETS, key.namespace, key.name, patch, subresource="status")
         except NotFound:
