@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rollouts.clock import Clock, Randomness, SystemClock, SystemRandomness
+from rollouts.controllers.rollout import controller as rollout
 from rollouts.kube.api import KubeApi
 from rollouts.kube.client import HttpKubeApi
 from rollouts.kube.election_thread import ThreadedElection
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 Register = Callable[[Manager, Settings], None]
 
 CONTROLLERS: Mapping[Role, tuple[Register, ...]] = {
-    "delivery": (),
+    "delivery": (rollout.register,),
     "git": (),
     "receiver": (),
     "dashboard": (),

@@ -99,12 +99,14 @@ class Reflector:
 
     def _refused(self, error: errors.Refused) -> float:
         if type(error) is not type(self.refusal):
-            _log.warning(
-                "%s cannot be watched: %s (asking again slowly; is it installed, and does the RBAC role allow"
-                " list and watch?)",
-                self.resource,
-                error.message,
-            )
+            if isinstance(error, errors.NotFound):
+                _log.info("%s is not served here; asking again slowly", self.resource)
+            else:
+                _log.warning(
+                    "%s cannot be watched, asking again slowly: %s (the role must allow list and watch)",
+                    self.resource,
+                    error.message,
+                )
             self._failures = 0
         self.refusal = error
         self._version = ""

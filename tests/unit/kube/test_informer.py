@@ -304,3 +304,40 @@ async def test_pages_are_projected_one_by_one():
     await asyncio.wait([task])
     specs: list[Manifest] = [pod["spec"] for pod in cache.list(PODS)]
     assert specs == [{"containers": [{"name": "c"}]}] * 2
+
+
+@virtual
+async def test_a_late_deletion_does_not_take_away_what_was_created_again_since():
+    api = MemoryApi()
+    api.put(PODS, manifest("a"))
+    async with running(api, PODS) as cache:
+        seen = record(cache)
+        seen.clear()
+        api.hold = True
+        api.drop(PODS, "ns", "a")
+        api.put(PODS, manifest("a", metadata={"uid": "again"}))
+        await cache.refresh(PODS, "ns", "a")
+        api.release()
+        await asyncio.sleep(0.01)
+        assert seen == [("modified", "a")]
+        assert cache.get(PODS, "ns", "a") is not None
+
+
+@virtual
+async def test_a_live_read_that_found_nothing_does_not_take_away_what_the_watch_brought_meanwhile():
+    api = MemoryApi()
+    answer = asyncio.Event()
+
+    async def slow(*_: Any) -> Manifest:
+        await answer.wait()
+        raise errors.NotFound("not found", status=404)
+
+    api.get = slow  # type: ignore[method-assign]
+    async with running(api, PODS) as cache:
+        read = asyncio.ensure_future(cache.refresh(PODS, "ns", "a"))
+        await asyncio.sleep(0.01)
+        api.put(PODS, manifest("a"))
+        await asyncio.sleep(0.01)
+        answer.set()
+        await read
+        assert cache.get(PODS, "ns", "a") is not None
