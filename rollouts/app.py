@@ -78,7 +78,7 @@ async def run(
         if api is None:
             api = http = await _connect(settings, clock)
             stack.push_async_callback(http.close)
-            if settings.leader_elect:
+            if settings.lease:
                 leadership = _election(settings, clock, randomness)
             http.transport.before_write = leadership.check
         manager = Manager(api, clock, randomness, settings, registry, leadership)

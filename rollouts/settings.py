@@ -17,6 +17,10 @@ Role = Literal["delivery", "git", "receiver", "dashboard"]
 ALL_ROLES: frozenset[Role] = frozenset({"delivery", "git", "receiver", "dashboard"})
 
 
+_PEERS_LEASE = "argo-rollouts-controller-lock"
+_GIT_LEASE = "rollouts-git-controller-lock"
+
+
 class SettingsError(ValueError):
     """A setting is unknown or out of range; the message names it."""
 
@@ -36,7 +40,8 @@ class Settings(BaseModel):
     workers: int = Field(default=10, ge=1, le=1000)
     write_timeout: float = Field(default=10.0, gt=0)
     leader_elect: bool = True
-    lease_name: str = "argo-rollouts-controller-lock"
+    lease_name: str = ""
+    """Name of the Lease, without the instance id; "" for the role's own (see ``lease``)."""
     lease_namespace: str = ""
     """Where the Lease lives; "" for the pod's own namespace, else ``namespace``, else ``argo-rollouts``."""
     lease_duration: float = Field(default=15.0, gt=0)
@@ -80,8 +85,15 @@ class Settings(BaseModel):
 
     @property
     def lease(self) -> str:
-        """Return the Lease's name: the peer's, which has the instance id at its end."""
-        return f"{self.lease_name}-{self.instance_id}" if self.instance_id else self.lease_name
+        """Return the Lease's name, "" when the roles need none.
+
+        Whoever delivers takes the peer's own Lease, so that the two exclude each other on one cluster; Git
+        sync alone has its own. The instance id stands at the end.
+        """
+        if not self.leader_elect or not self.roles & {"delivery", "git"}:
+            return ""
+        name = self.lease_name or (_PEERS_LEASE if "delivery" in self.roles else _GIT_LEASE)
+        return f"{name}-{self.instance_id}" if self.instance_id else name
 
     @classmethod
     def build(cls, environ: Mapping[str, str], **given: Any) -> Settings:

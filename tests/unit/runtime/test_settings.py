@@ -23,6 +23,20 @@ def test_the_lease_of_an_instance_has_its_id_at_the_end():
     assert Settings(instance_id="blue").lease == "argo-rollouts-controller-lock-blue"
 
 
+@pytest.mark.parametrize(
+    ("roles", "lease"),
+    [
+        ("delivery", "argo-rollouts-controller-lock"),
+        ("delivery,git,receiver,dashboard", "argo-rollouts-controller-lock"),
+        ("git", "rollouts-git-controller-lock"),
+        ("receiver,dashboard", ""),
+    ],
+)
+def test_roles_in_processes_of_their_own_do_not_exclude_each_other(roles: str, lease: str):
+    assert Settings.build({}, roles=roles).lease == lease
+    assert Settings.build({}, roles=roles, leader_elect=False).lease == ""
+
+
 def test_variables_that_kubernetes_makes_for_services_are_no_settings():
     environ = {"ROLLOUTS_METRICS_PORT": "tcp://10.0.0.1:8090", "ROLLOUTS_SERVICE_HOST": "10.0.0.1"}
     assert Settings.build(environ).metrics_port == 8090

@@ -109,7 +109,7 @@ async def test_the_process_leads_serves_and_gives_the_lease_back(tmp_path: Path)
             metrics_port=0,
             healthz_port=0,
             lease_namespace="default",
-            roles=frozenset({"receiver"}),
+            roles=frozenset({"delivery"}),
         )
         stop, ready = asyncio.Event(), app.Ready(asyncio.Event())
         task = asyncio.ensure_future(app.run(settings, stop=stop, ready=ready))
