@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.control_plane import RealCluster, missing_reason, shared_cluster
 from tests.cluster.crds import gateway_crds, install_crds, our_crds
+from tests.cluster.harness import Machinery
 from tests.cluster.prometheus import PrometheusTools, find_prometheus
 
 
@@ -49,3 +50,13 @@ def prometheus_tools() -> PrometheusTools:
 def folder(tmp_path: Path) -> Path:
     """Return a folder for a server's files, made."""
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def machinery(
+    cluster: RealCluster, prometheus_tools: PrometheusTools, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machinery]:
+    """Return the run's kubelet, gateway and Prometheus beside the real cluster."""
+    machinery = Machinery(cluster, prometheus_tools, tmp_path_factory.mktemp("machinery")).start()
+    yield machinery
+    machinery.stop()

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from rollouts.kube.client import HttpKubeApi
 from tests.cluster.audit import POLICY, AuditLog
@@ -26,6 +25,7 @@ from tests.cluster.binaries import built_control_plane
 from tests.cluster.credentials import MANAGER, User, known_users, kubeconfig, token_file
 from tests.cluster.processes import ServerFailed, ServerProcess, free_ports, wait_until
 from tests.cluster.rest import Rest, RestError
+from tests.cluster.roles import machinery_roles
 
 SERVICE_RANGE = "10.96.0.0/16"
 MISSING = (
@@ -155,7 +155,7 @@ class RealCluster:
         return AuditLog(self.folder / "audit.log")
 
     def token(self, user: str) -> str:
-        """Return the bearer token of ``admin``, ``simulator``, ``controller`` or ``nobody``."""
+        """Return the bearer token of ``admin``, ``simulator``, ``gateway``, ``controller`` or ``nobody``."""
         return self.users[user].token
 
     def username(self, user: str) -> str:
@@ -215,8 +215,8 @@ class RealCluster:
         return True
 
     def prepare(self) -> None:
-        """Give the simulator its role; the controller gets nothing but what the shipped manifests say."""
-        for path, body in _simulator_role(self.users["simulator"].name):
+        """Give the simulated machinery its roles; the controller gets what the shipped manifests say."""
+        for path, body in machinery_roles(self.username("simulator"), self.username("gateway")):
             self.admin.apply(path, body)
 
 
@@ -248,41 +248,6 @@ def shared_cluster() -> RealCluster | None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(plane.stop)
     return plane.start()
-
-
-def _simulator_role(user: str) -> list[tuple[str, dict[str, Any]]]:
-    rbac = "/apis/rbac.authorization.k8s.io/v1"
-    every = ["get", "list", "watch", "create", "update", "patch", "delete"]
-    rules = [
-        {"apiGroups": [""], "resources": ["nodes", "nodes/status", "pods", "pods/status"], "verbs": every},
-        {"apiGroups": [""], "resources": ["pods/binding", "bindings"], "verbs": ["create"]},
-        {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch", "update"]},
-        {
-            "apiGroups": [""],
-            "resources": ["namespaces", "services", "endpoints"],
-            "verbs": ["get", "list", "watch"],
-        },
-        {
-            "apiGroups": ["apps"],
-            "resources": ["replicasets", "deployments"],
-            "verbs": ["get", "list", "watch"],
-        },
-        {"apiGroups": ["batch"], "resources": ["jobs", "jobs/status"], "verbs": ["get", "list", "watch"]},
-        {
-            "apiGroups": ["discovery.k8s.io"],
-            "resources": ["endpointslices"],
-            "verbs": ["get", "list", "watch"],
-        },
-    ]
-    name = "workload-simulator"
-    head = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}}
-    role = head | {"kind": "ClusterRole", "rules": rules}
-    binding = head | {
-        "kind": "ClusterRoleBinding",
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
-    }
-    return [(f"{rbac}/clusterroles/{name}", role), (f"{rbac}/clusterrolebindings/{name}", binding)]
 
 
 _numbers = itertools.count(1)

@@ -33,6 +33,7 @@ def known_users() -> dict[str, User]:
         ("admin", "test-setup", masters),
         (MANAGER, "system:kube-controller-manager", masters),
         ("simulator", "workload-simulator", ()),
+        ("gateway", "gateway-controller", ()),
         ("controller", "rollouts-controller", ()),
         ("nobody", "nobody", ()),
     )

@@ -39,12 +39,11 @@ class Target:
 
 
 class PrometheusServer:
-    """One server that scrapes every second what ``set_targets`` names, and the pods of a cluster."""
+    """One server that scrapes every second what ``set_targets`` names."""
 
-    def __init__(self, tools: PrometheusTools, folder: Path, *, kubeconfig: Path | None = None) -> None:
+    def __init__(self, tools: PrometheusTools, folder: Path) -> None:
         self._tools = tools
         self._folder = folder
-        self._kubeconfig = kubeconfig
         self._port = free_ports(1)[0]
         self._process: ServerProcess | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -130,29 +129,8 @@ class PrometheusServer:
 
     def _configuration(self) -> dict[str, Any]:
         from_file = {"files": [str(self._folder / "targets.json")], "refresh_interval": "1s"}
-        jobs: list[dict[str, Any]] = [{"job_name": "listed", "file_sd_configs": [from_file]}]
-        if self._kubeconfig is not None:
-            jobs.append(pods_job(self._kubeconfig))
-        return {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs}
-
-
-def pods_job(kubeconfig: Path) -> dict[str, Any]:
-    """Return the job that finds running pods at the API server, as an installation on a cluster would."""
-    listens_on = "__meta_kubernetes_pod_annotation_simulator_rollouts_dev_listens_on"
-    template_hash = "__meta_kubernetes_pod_label_rollouts_pod_template_hash"
-    return {
-        "job_name": "pods",
-        "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(kubeconfig)}],
-        "relabel_configs": [
-            {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Running", "action": "keep"},
-            {"source_labels": [listens_on], "regex": "\\d+", "action": "keep"},
-            # The pod's real listener stands on loopback, behind the address that the pod claims.
-            {"source_labels": [listens_on], "replacement": "127.0.0.1:$1", "target_label": "__address__"},
-            {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
-            {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
-            {"source_labels": [template_hash], "target_label": "rollouts_pod_template_hash"},
-        ],
-    }
+        job = {"job_name": "listed", "file_sd_configs": [from_file]}
+        return {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
 
 
 def find_prometheus() -> PrometheusTools | None:
