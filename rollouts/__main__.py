@@ -1,0 +1,5 @@
+"""``python -m rollouts``."""
+
+from rollouts.cli.main import main
+
+main()

@@ -1,0 +1,80 @@
+"""The Cache port over one round of lists: for commands that look once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from rollouts.controllers.rollout.controller import ROUTES
+from rollouts.kube import errors, objects
+from rollouts.kube.api import KubeApi
+from rollouts.kube.cache import Handler
+from rollouts.kube.objects import Manifest, Resource
+
+NAMESPACED = (
+    objects.ROLLOUTS,
+    objects.REPLICASETS,
+    objects.SERVICES,
+    objects.ANALYSIS_RUNS,
+    objects.ANALYSIS_TEMPLATES,
+    *ROUTES.values(),
+)
+
+
+class LiveCache:
+    """Objects as they were when they were listed."""
+
+    def __init__(self, listed: Mapping[Resource, Sequence[Manifest]]) -> None:
+        self._listed = listed
+
+    def find(self, group: str, kind: str) -> Resource | None:
+        """Return a listed resource by group and kind."""
+        found = (r for r in self._listed if r.group == group and r.kind == kind)
+        return next(found, None)
+
+    def watched(self, resource: Resource) -> bool:
+        """See Cache.watched."""
+        return resource in self._listed
+
+    def synced(self, resource: Resource) -> bool:
+        """See Cache.synced."""
+        return resource in self._listed
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+        """See Cache.get."""
+        found = (
+            o
+            for o in self._listed.get(resource, ())
+            if objects.name_of(o) == name and objects.namespace_of(o) == namespace
+        )
+        return next(found, None)
+
+    def list(self, resource: Resource, namespace: str | None = None) -> Sequence[Manifest]:
+        """See Cache.list."""
+        items = self._listed.get(resource, ())
+        return [o for o in items if namespace in (None, objects.namespace_of(o))]
+
+    def indexed(self, resource: Resource, index: str, value: str) -> Sequence[Manifest]:
+        """See Cache.indexed; only ``owner`` exists here."""
+        if index != "owner":
+            raise KeyError(index)
+        items = self._listed.get(resource, ())
+        return [o for o in items if (objects.controller_owner(o) or {}).get("uid") == value]
+
+    def on_change(self, resource: Resource, handler: Handler) -> None:
+        """See Cache.on_change; nothing changes here."""
+
+
+async def live_cache(api: KubeApi, namespace: str) -> LiveCache:
+    """List what a decision about Rollouts of one namespace may look at; what is not served is absent."""
+
+    async def one(resource: Resource) -> tuple[Resource, Sequence[Manifest]] | None:
+        where = namespace if resource.namespaced else None
+        try:
+            return resource, (await api.list(resource, where)).items
+        except (errors.NotFound, errors.Forbidden):
+            return None
+
+    resources: Iterable[Resource] = (*NAMESPACED, objects.CLUSTER_ANALYSIS_TEMPLATES)
+    answers = await asyncio.gather(*(one(resource) for resource in resources))
+    return LiveCache(dict(answer for answer in answers if answer is not None))
