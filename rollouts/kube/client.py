@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import aclosing
 from typing import Any
 
+import yaml
 from kubernetes_asyncio import client as k8s
 from kubernetes_asyncio import config as k8s_config
 
@@ -50,9 +51,10 @@ class HttpKubeApi:
                 config_file=source, context=context, client_configuration=configuration, persist_config=False
             )
         except (k8s_config.ConfigException, OSError) as error:
-            raise errors.Misconfigured(
-                f"kubeconfig {source or '~/.kube/config'} cannot be used: {error}"
-            ) from error
+            raise _unusable(source, str(error)) from error
+        except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+            # Such an error can quote the file, and with it a token.
+            raise _unusable(source, f"it is not a kubeconfig ({type(error).__name__})") from None
         refresh = _exec_refresh(loader, configuration) if "exec" in (loader._user or {}) else None
         return cls(configuration, refresh=refresh, **options)
 
@@ -245,6 +247,10 @@ class HttpKubeApi:
         await self.transport.write(
             "delete", "DELETE", resource, resource.path(namespace, name), params, options
         )
+
+
+def _unusable(source: str | None, why: str) -> errors.Misconfigured:
+    return errors.Misconfigured(f"kubeconfig {source or '~/.kube/config'} cannot be used: {why}")
 
 
 def _exec_refresh(loader: Any, configuration: Any) -> Callable[[], Awaitable[None]]:

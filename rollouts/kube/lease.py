@@ -208,6 +208,7 @@ class Contender:
         self._seen_at = clock.monotonic()
         self._renewed_at = float("-inf")
         self._ours = False
+        self._said = ""
 
     async def run(self) -> None:
         """Contend until cancelled, then release."""
@@ -222,12 +223,30 @@ class Contender:
     async def _round(self) -> None:
         try:
             await self._bounded(self._renew() if self._ours else self._take())
+        except (errors.Conflict, errors.AlreadyExists):
+            _log.debug("lease %s/%s: another one was faster", self._terms.namespace, self._terms.name)
         except errors.KubeError as error:
-            level = logging.WARNING if self._ours else logging.DEBUG
-            _log.log(level, "lease %s/%s: %s", self._terms.namespace, self._terms.name, error.message)
+            self._trouble(error)
+        else:
+            self._said = ""
         overdue = self._clock.monotonic() - self._renewed_at >= self._terms.renew_deadline
         if self._ours and overdue:
             self._step_down(f"it could not be renewed for {self._terms.renew_deadline:g} s")
+
+    def _trouble(self, error: errors.KubeError) -> None:
+        """Say what keeps the lease from being taken or renewed; once while it stays the same."""
+        if error.message == self._said:
+            return
+        self._said = error.message
+        act = "renewed" if self._ours else "taken"
+        _log.warning(
+            "lease %s/%s cannot be %s, trying on: %s (the namespace must exist, and the role allow get,"
+            " create and update of leases)",
+            self._terms.namespace,
+            self._terms.name,
+            act,
+            error.message,
+        )
 
     async def _bounded(self, work: Awaitable[None]) -> None:
         try:

@@ -7,6 +7,7 @@ Reads that get no answer are ``Unreachable``. A write is ``Unreachable`` only wh
 from __future__ import annotations
 
 import asyncio
+import socket
 import urllib.request
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
@@ -92,6 +93,7 @@ class Transport:
                 self._observe("watch", resource, answer.status)
                 if answer.status >= 400:
                     raise self._failure(answer.status, await answer.read(), answer.headers)
+                _keep_alive(answer)
                 async for chunk in answer.content.iter_any():
                     for line in splitter.feed(chunk):
                         yield line
@@ -244,6 +246,18 @@ class Transport:
     def _observe(self, verb: str, resource: Resource | None, status: int) -> None:
         if self.observer is not None:
             self.observer(verb, resource, status)
+
+
+def _keep_alive(answer: aiohttp.ClientResponse) -> None:
+    """Have the kernel probe a watch's connection: a server that vanished is noticed in 30 s."""
+    transport = answer.connection.transport if answer.connection else None
+    connected = transport.get_extra_info("socket") if transport else None
+    if connected is None:
+        return
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def _words(error: BaseException) -> str:

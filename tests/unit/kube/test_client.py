@@ -1,12 +1,17 @@
 """The HTTP client against a scripted server on loopback."""
 
 import asyncio
+import os
+import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import yaml
 from aiohttp import web
 
 from rollouts.kube import errors
@@ -318,3 +323,98 @@ async def test_discovery_lists_preferred_versions_first_and_leaves_out_a_group_t
     assert [str(r.resource.api_version) for r in rows] == ["v1", "apps/v1", "apps/v1beta1"]
     assert rows[1].subresources == {"scale"}
     assert rows[1].short_names == ("deploy",)
+
+
+async def test_a_watchs_connection_is_probed_by_the_kernel():
+    probed: list[int] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b'{"type":"BOOKMARK","object":{}}\n')
+        await asyncio.sleep(0.01)
+        return answer
+
+    async with serving(handler) as api:
+        async for _ in api.watch(PODS, resource_version="0"):
+            for acquired in api.transport._session.connector._acquired:  # type: ignore[union-attr]
+                connected = acquired.transport.get_extra_info("socket")
+                probed.append(connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+    assert probed == [1]
+
+
+PLUGIN = """
+import json, pathlib, sys
+counter = pathlib.Path(sys.argv[1])
+number = int(counter.read_text()) + 1 if counter.exists() else 1
+counter.write_text(str(number))
+answer = {"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1"}
+print(json.dumps({**answer, "status": {"token": f"token-{number}"}}))
+"""
+
+
+def kubeconfig(folder: Path, server: str, user: dict[str, Any]) -> str:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    path = folder / "config"
+    path.write_text(yaml.safe_dump(config))
+    return os.fspath(path)
+
+
+async def test_an_exec_plugins_token_is_used_until_the_server_refuses_it_and_then_fetched_anew(
+    tmp_path: Path,
+):
+    seen: list[str] = []
+    accepted = "Bearer token-1"
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request.headers["Authorization"])
+        return web.json_response({}) if seen[-1] == accepted else status(401, "Unauthorized")
+
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(PLUGIN)
+    command = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": sys.executable,
+        "args": [os.fspath(plugin), os.fspath(tmp_path / "counter")],
+        "interactiveMode": "Never",
+    }
+    async with serving(handler) as plain:
+        path = kubeconfig(tmp_path, plain.transport._host, {"exec": command})
+        api = await HttpKubeApi.from_kubeconfig(path)
+        await api.version()
+        await api.version()
+        accepted = "Bearer token-2"
+        await api.patch(PODS, "ns", "p", {})
+        await api.close()
+    assert seen == ["Bearer token-1"] * 3 + ["Bearer token-2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "nowhere"),
+        ("just text", "cannot be used"),
+        ("{apiVersion: v1, kind: Config}", "cannot be used"),
+        ("users: [token: s3cret: x", "not a kubeconfig .[A-Za-z]+.$"),
+    ],
+    ids=["missing", "not a kubeconfig", "without a context", "not YAML"],
+)
+async def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, content: str | None, message: str):
+    path = tmp_path / "nowhere"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(errors.Misconfigured, match=message):
+        await HttpKubeApi.from_kubeconfig(os.fspath(path))
+
+
+async def test_outside_of_a_pod_there_is_no_service_account(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(errors.Misconfigured, match="service account"):
+        await HttpKubeApi.in_cluster()

@@ -199,6 +199,26 @@ async def test_when_somebody_else_wrote_the_leader_is_none_at_once():
             election.check(0.1)
 
 
+def test_what_keeps_the_lease_from_being_taken_is_said_once(caplog: pytest.LogCaptureFixture):
+    @virtual
+    async def check() -> None:
+        api = MemoryApi()
+
+        def refuse(verb: str, resource: Resource, name: str) -> None:
+            if verb == "create":
+                raise errors.NotFound('namespaces "system" not found', status=404)
+
+        api.before = refuse
+        async with running(contender(api, "one")):
+            await asyncio.sleep(60)
+
+    check()
+    (record,) = [r for r in caplog.records if r.levelname == "WARNING"]
+    assert record.getMessage().startswith(
+        'lease system/argo-rollouts-controller-lock cannot be taken, trying on: namespaces "system" not found'
+    )
+
+
 def test_times_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="duration > renew deadline"):
         Terms("system", "one", duration=10, renew_deadline=10)

@@ -201,3 +201,57 @@ async def test_a_write_to_what_is_not_watched_holds_nobody_up():
         await asyncio.sleep(0.01)
     assert len(scripted.requests) == 2
     assert api.count("get") == 0
+
+
+@virtual
+async def test_after_already_exists_the_object_is_read_live_and_seen():
+    api = MemoryApi()
+    api.put(ROLLOUTS, manifest("r"))
+    api.hold = True
+    seen: list[list[str]] = []
+
+    async def body(manager: Manager, request: Request) -> Result | None:
+        seen.append([name_of(p) for p in manager.cache.list(PODS)])
+        if not seen[-1]:
+            if not api.count("create"):
+                api.put(PODS, pod())
+            try:
+                await request.api.create(PODS, "ns", pod())
+            except errors.AlreadyExists:
+                return Result(request.now)
+        return None
+
+    manager, _ = managed(api, body)
+    async with running(manager):
+        await asyncio.sleep(0.1)
+    assert seen[:2] == [[], ["p"]]
+    assert api.count("create") == 1
+
+
+@virtual
+async def test_after_not_found_the_key_waits_until_the_object_is_gone_from_the_cache_too():
+    api = MemoryApi()
+    api.put(ROLLOUTS, manifest("r"))
+    api.put(PODS, pod())
+    seen: list[int] = []
+
+    async def body(manager: Manager, request: Request) -> Result | None:
+        seen.append(len(manager.cache.list(PODS)))
+        if seen[-1]:
+            api.hold = True
+            if api.count("patch") == 0:
+                api.drop(PODS, "ns", "p")
+            try:
+                await request.api.patch(PODS, "ns", "p", {"spec": {}})
+            except errors.NotFound:
+                return Result(request.now)
+        return None
+
+    manager, _ = managed(api, body)
+    async with running(manager):
+        await asyncio.sleep(0.5)
+        assert seen == [1]
+        api.release()
+        await asyncio.sleep(0.5)
+    assert seen[1] == 0
+    assert api.count("patch") == 1
