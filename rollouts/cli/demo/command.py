@@ -1,0 +1,54 @@
+"""``rollouts demo``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Literal
+
+import click
+import orjson
+from rich.console import Console
+
+from rollouts.cli.demo.options import DemoOptions, DemoResult
+from rollouts.cli.demo.run import run_demo
+from rollouts.cli.demo.show import LiveShow, PlainShow, Show
+from rollouts.cli.demo.world import DemoUnavailable
+
+_FAILED = 1
+_UNAVAILABLE = 2
+_INTERRUPTED = 130
+
+
+@click.command("demo")
+@click.option("--keep", is_flag=True, help="Leave everything running at the end, until Ctrl-C.")
+@click.option("--rate", type=click.FloatRange(5, 300), default=60.0, show_default=True, help="Requests/s.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--no-color", is_flag=True, help="No colours.")
+def demo_command(keep: bool, rate: float, output: Literal["text", "json"], no_color: bool) -> None:
+    """Show the product at work: a good commit reaches all traffic, a bad one goes back by itself.
+
+    Everything runs on this machine and on loopback: an embedded cluster, pods that are real HTTP listeners,
+    a gateway, load, a metrics store and a Git repository. Exit code 0 only if both outcomes happened.
+    """
+    console = Console(stderr=output == "json", no_color=no_color)
+    options = DemoOptions(rate=rate, output=output, keep=keep, terminal=console.is_terminal)
+    try:
+        result = asyncio.run(run_demo(options, _show(options, console)))
+    except DemoUnavailable as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    _report(result, output)
+    sys.exit(0 if result.succeeded else _FAILED)
+
+
+def _show(options: DemoOptions, console: Console) -> Show:
+    return LiveShow(console) if options.terminal and options.output == "text" else PlainShow(console)
+
+
+def _report(result: DemoResult, output: str) -> None:
+    if result.problem:
+        click.echo(result.problem, err=True)
+    if output == "json":
+        click.echo(orjson.dumps(result.summary(), option=orjson.OPT_INDENT_2).decode())
