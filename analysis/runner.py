@@ -23,6 +23,8 @@ REDACTED = "*****"
 LONGEST_MEASUREMENT_SECONDS = 300.0
 """No measurement takes longer, whatever its provider's own timeout says."""
 LONGEST_MESSAGE = 1_000
+LONGEST_VALUE = 2_000
+"""Characters kept of a message and of a value, so that a run's status stays small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _redacted(measurement: Measurement, secrets: tuple[str, ...]) -> Measurement
     return measurement.model_copy(
         update={
             "message": redact(measurement.message, secrets)[:LONGEST_MESSAGE],
-            "value": redact(measurement.value, secrets),
+            "value": redact(measurement.value, secrets)[:LONGEST_VALUE],
             "metadata": metadata,
         }
     )

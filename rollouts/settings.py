@@ -51,6 +51,9 @@ class Settings(BaseModel):
     """Address of the servers; "" for every interface."""
     metrics_port: int = Field(default=8090, ge=0, le=65535)
     healthz_port: int = Field(default=8080, ge=0, le=65535)
+    egress_allow: str = ""
+    """Hosts (also ``*.example.com``) and CIDRs, comma-separated, that metric providers may reach; "" for all
+    but link-local and metadata addresses."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
 

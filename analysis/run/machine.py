@@ -79,11 +79,13 @@ def next_state(
     now: datetime,
     *,
     in_flight: Collection[str] = (),
+    ready: Collection[str] = (),
 ) -> NextState:
     """Return the next status and what to do, from what has been measured since the last call.
 
-    ``in_flight`` names metrics that are being measured at this moment. A Finished that was not asked for
-    any more (its sequence is old, or its metric is decided) is dropped.
+    ``in_flight`` names metrics that are being measured at this moment, ``ready`` those whose open
+    measurement is known to have ended in the backend, whatever its ``resumeAt`` says. A Finished that was
+    not asked for any more (its sequence is old, or its metric is decided) is dropped.
     """
     if is_completed(status.phase):
         return NextState(status, cancel=frozenset(in_flight))
@@ -96,7 +98,7 @@ def next_state(
     results, transitions = _assessed(plan, results)
     terminating = _terminating(plan, results)
     due = () if terminating else _to_measure(plan, results, started, now, in_flight)
-    due += _to_continue(plan, results, now, in_flight, terminating=terminating)
+    due += _to_continue(plan, results, now, in_flight, frozenset(ready), terminating=terminating)
     changed = _with_run_phase(
         plan, status, results, started, now, waiting=bool(terminating and _open(results))
     )
@@ -251,7 +253,13 @@ def _to_measure(
 
 
 def _to_continue(
-    plan: RunPlan, results: Results, now: datetime, in_flight: Collection[str], *, terminating: bool
+    plan: RunPlan,
+    results: Results,
+    now: datetime,
+    in_flight: Collection[str],
+    ready: frozenset[str],
+    *,
+    terminating: bool,
 ) -> tuple[Due, ...]:
     due = []
     for metric in plan.metrics:
@@ -259,7 +267,7 @@ def _to_continue(
         opened = open_measurement(result)
         if opened is None or metric.name in in_flight:
             continue
-        if terminating or resume_time(opened, now) <= now:
+        if terminating or metric.name in ready or resume_time(opened, now) <= now:
             step = Step.TERMINATE if terminating else Step.RESUME
             due.append(Due(metric, step, sequence_of(result), opened))
     return tuple(due)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from rollouts import logs
@@ -54,7 +54,8 @@ class Controller:
     """A reconciler and what wakes it: changes of its own resource and of the watched ones.
 
     ``metric`` is the prefix of its metrics' names (``rollout`` gives ``rollout_reconcile``); it defaults to
-    the name. All resources named here must be started in the manager's cache.
+    the name. All resources named here must be started in the manager's cache. ``background`` runs beside the
+    workers while this process leads, and is cancelled after the last of them has ended.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Controller:
     watches: tuple[Watch, ...] = ()
     workers: int = 10
     metric: str = ""
+    background: Callable[[], Awaitable[None]] | None = None
 
 
 class ControllerLoop:
@@ -97,9 +99,14 @@ class ControllerLoop:
         self._queue = queue
         for obj in self._cache.list(self.controller.resource):
             queue.add(key_of(obj))
-        async with asyncio.TaskGroup() as group:
-            for number in range(self.controller.workers):
-                group.create_task(self._work(queue), name=f"{self.controller.name} {number}")
+        async with asyncio.TaskGroup() as beside:
+            background = self.controller.background
+            task = beside.create_task(_until_cancelled(background)) if background is not None else None
+            async with asyncio.TaskGroup() as group:
+                for number in range(self.controller.workers):
+                    group.create_task(self._work(queue), name=f"{self.controller.name} {number}")
+            if task is not None:
+                task.cancel()
 
     def stop(self) -> None:
         """Take no more keys; ``run`` returns when those in work are done."""
@@ -179,3 +186,7 @@ class ControllerLoop:
             exc_info=error if level == logging.ERROR else None,
         )
         queue.add_after(key, pause)
+
+
+async def _until_cancelled(background: Callable[[], Awaitable[None]]) -> None:
+    await background()
