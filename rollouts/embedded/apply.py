@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from rollouts.embedded import fieldsets
-from rollouts.embedded.failures import ApiFailure, Cause
+from rollouts.embedded.failures import ApiFailure, Cause, internal
 from rollouts.embedded.fieldsets import SELF, Fields, Path
 from rollouts.embedded.managed import Manager, tracked, without
 from rollouts.embedded.shapes import Shape
@@ -29,6 +31,7 @@ def server_side_apply(
     mine = next((e for e in entries if manager.owns(e)), None)
     others = [e for e in entries if mine is not e]
     wanted = tracked(config)
+    _check_keys(wanted, shape, "")
     before = tracked(live)
     merged = _merge(before, wanted, shape)
     changed, _ = fieldsets.compare(before, merged, shape)
@@ -45,6 +48,22 @@ def server_side_apply(
             fresh = mine
         others.append(fresh)
     return _rejoin(live, merged), others
+
+
+def _check_keys(value: Any, shape: Shape, path: str) -> None:
+    """Refuse items of list maps that cannot be told apart."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            _check_keys(below, shape.child(name), f"{path}.{name}")
+    elif isinstance(value, list) and shape.keys:
+        for index, item in enumerate(value):
+            if shape.identity(item) is None:
+                listed = orjson.dumps(list(shape.keys)).decode()
+                raise internal(
+                    f"failed to create typed patch object: {path}: element {index}: associative list with "
+                    f"keys has an element that omits all key fields {listed}"
+                )
+            _check_keys(item, shape.element(), f"{path}[{index}]")
 
 
 def _fields(entry: Mapping[str, Any] | None) -> Fields:

@@ -9,13 +9,13 @@ from typing import Any
 
 from rollouts.clock import Clock
 from rollouts.embedded import meta
-from rollouts.embedded.failures import bad_request, conflict
+from rollouts.embedded.failures import Cause, conflict, invalid
 from rollouts.embedded.resources import ResourceType
 from rollouts.embedded.store import Entry, Name
-from rollouts.embedded.writes import MODIFIED, Writer, is_finished
+from rollouts.embedded.writes import Writer, is_finished
 from rollouts.kube.objects import Manifest, format_time
 
-POLICIES = ("Background", "Foreground", "Orphan")
+POLICIES = ("Foreground", "Background", "Orphan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +58,22 @@ class Deleter:
 
     def _check(self, kind: ResourceType, key: Name, held: Mapping[str, Any], options: DeleteOptions) -> None:
         if options.propagation and options.propagation not in POLICIES:
-            raise bad_request(
-                f'DeleteOptions: propagationPolicy: "{options.propagation}" is none of {", ".join(POLICIES)}'
-            )
+            listed = ", ".join(f'"{policy}"' for policy in (*POLICIES, "nil"))
+            why = f'Unsupported value: "{options.propagation}": supported values: {listed}'
+            cause = Cause("propagationPolicy", why, "FieldValueNotSupported")
+            raise invalid("DeleteOptions", "meta.k8s.io", "", [cause])
         if options.uid and options.uid != held["uid"]:
             why = (
-                f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {held['uid']}"
+                f"the UID in the precondition ({options.uid}) does not match the UID in record "
+                f"({held['uid']}). The object might have been deleted and then recreated"
             )
             raise conflict(kind.plural, kind.group, key.name, why)
         if options.resource_version and options.resource_version != held["resourceVersion"]:
             why = (
-                f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-                f"ResourceVersion in object meta: {held['resourceVersion']}"
+                f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
+                f"ResourceVersion in record ({held['resourceVersion']}). The object might have been modified"
             )
-            raise conflict(kind.plural, kind.group, key.name, why or MODIFIED)
+            raise conflict(kind.plural, kind.group, key.name, why)
 
     def _finalizers(self, held: Mapping[str, Any], propagation: str) -> list[str]:
         present = list(held.get("finalizers") or ())

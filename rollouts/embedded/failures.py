@@ -118,6 +118,11 @@ def unprocessable(why: str) -> ApiFailure:
     )
 
 
+def internal(message: str) -> ApiFailure:
+    """500 without a reason, as a real server answers what its storage refuses."""
+    return ApiFailure(500, "", message)
+
+
 def bad_request(message: str) -> ApiFailure:
     """400."""
     return ApiFailure(400, "BadRequest", message)

@@ -15,7 +15,7 @@ from rollouts.embedded.reads import ListOptions, predicate
 from rollouts.embedded.resources import ResourceType
 from rollouts.embedded.store import Entry, Name
 from rollouts.embedded.watching import WatchOptions
-from rollouts.embedded.writes import Options
+from rollouts.embedded.writes import Options, manager_required
 from rollouts.kube import errors
 from rollouts.kube.api import Listing, PatchKind, Propagation, ServedResource, WatchEvent
 from rollouts.kube.objects import Manifest, Resource
@@ -138,7 +138,7 @@ class LocalApi:
         served = await self._arrive(resource)
         options, sent = self._options(field_manager, dry_run, force=force), _own(body)
         if kind is PatchKind.APPLY and not field_manager:
-            raise errors.Invalid("PATCH of an apply needs a field manager", status=400, reason="BadRequest")
+            raise _error(manager_required())
         key = _key(served, namespace, name)
         written = _answer(lambda: self._server.patch(served, key, sent, kind, options, subresource))
         return _view(served, written.entry, subresource)

@@ -11,7 +11,7 @@ import orjson
 
 from rollouts.embedded import selectors
 from rollouts.embedded.failures import ApiFailure, bad_request, expired
-from rollouts.embedded.resources import ResourceType
+from rollouts.embedded.resources import METADATA_FIELDS, ResourceType
 from rollouts.embedded.selectors import Predicate
 from rollouts.embedded.store import Collection, Entry, Name, Store
 
@@ -44,15 +44,12 @@ def predicate(kind: ResourceType, label_selector: str, field_selector: str) -> P
     by_label: Predicate = selectors.labels(label_selector) if label_selector else selectors.everything
     by_field: Predicate = selectors.everything
     if field_selector:
-        try:
-            by_field = selectors.fields(field_selector, kind.selectable)
-        except ApiFailure as wrong:
-            version = f"{kind.group}/{kind.resource.version}"
-            raise bad_request(
-                f'Unable to find "{version}, Resource={kind.plural}" that match label selector '
-                f'"{label_selector}", field selector "{field_selector}": {wrong.message}'
-            ) from None
+        by_field = selectors.fields(field_selector, kind.selectable, plain=_is_plain(kind))
     return selectors.both(by_label, by_field)
+
+
+def _is_plain(kind: ResourceType) -> bool:
+    return not kind.custom and kind.selectable == METADATA_FIELDS
 
 
 def list_page(store: Store, kind: ResourceType, options: ListOptions) -> Page:

@@ -14,7 +14,7 @@ LabelTest = Callable[[Mapping[str, str]], bool]
 
 _TERMS = re.compile(r"(?:[^,(]|\([^)]*\))+")
 _SET_TERM = re.compile(r"^([^\s!=,]+)\s+(in|notin)\s*\(([^)]*)\)$")
-_EQUALITY = re.compile(r"^([^\s!=,]+)\s*(==|=|!=)\s*(\S*)$")
+_EQUALITY = re.compile(r"^([^\s!=,]+)\s*(==|=|!=)\s*([^\s!=,()]*)$")
 _PRESENCE = re.compile(r"^(!?)\s*([^\s!=,()]+)$")
 
 
@@ -85,15 +85,20 @@ def _holds(expression: Mapping[str, Any], held: Mapping[str, str]) -> bool:
             return key not in held
 
 
-def fields(selector: str, allowed: Collection[str]) -> Predicate:
-    """Return a predicate for a field selector. Raises 400 for a field that the resource does not index."""
+def fields(selector: str, allowed: Collection[str], *, plain: bool = False) -> Predicate:
+    """Return a predicate for a field selector. Raises 400 for a field that the resource does not index.
+
+    ``plain`` is for built-in kinds without fields of their own, which refuse in other words.
+    """
     tests: list[tuple[tuple[str, ...], str, bool]] = []
     for term in filter(None, (part.strip() for part in selector.split(","))):
         found = _EQUALITY.match(term)
         if not found:
             raise bad_request(f"invalid selector: {term!r}; can't understand it")
         if found[1] not in allowed:
-            raise bad_request(f"field label not supported: {found[1]}")
+            listed = ", ".join(f'"{name}"' for name in sorted(allowed))
+            known = f'"{found[1]}" is not a known field selector: only {listed}'
+            raise bad_request(known if plain else f"field label not supported: {found[1]}")
         tests.append((tuple(found[1].split(".")), found[3], found[2] != "!="))
     if not tests:
         return everything

@@ -26,13 +26,13 @@ from rollouts.embedded.requests import Query, Target, parse_target
 from rollouts.embedded.resources import ResourceType
 from rollouts.embedded.store import Entry
 from rollouts.embedded.watching import Seen, WatchOptions
-from rollouts.embedded.writes import Written
+from rollouts.embedded.writes import Written, manager_required
 from rollouts.kube.api import PatchKind
 from rollouts.kube.objects import Manifest
 
 MAX_BODY = 3 * 2**20
 DEFAULT_WATCH_SECONDS = 1800.0
-TOKEN_PREFIX = "/as/"
+TOKEN_PREFIX = "/as/"  # noqa: S105  a path, not a token
 """URLs below ``/as/<token>`` need no header: kubectl sends none over plain HTTP."""
 
 _HEALTH = frozenset({"/healthz", "/readyz", "/livez"})
@@ -199,7 +199,7 @@ class HttpServer:
         if content is None:
             raise unsupported_media_type(request.content_type, tuple(_PATCH_TYPES))
         if content is PatchKind.APPLY and not query.text("fieldManager"):
-            raise bad_request("fieldManager is required for an apply patch")
+            raise manager_required()
         patch = _decode(await request.read(), yaml_allowed=content is PatchKind.APPLY)
         options = query.write_options(request.headers.get("User-Agent", ""))
         written = self._api.patch(target.kind, target.key, patch, content, options, target.subresource)

@@ -14,11 +14,13 @@ from rollouts.clock import Clock, Randomness
 from rollouts.embedded import defaults, meta, patches, validation
 from rollouts.embedded.apply import server_side_apply
 from rollouts.embedded.failures import (
+    ApiFailure,
     Cause,
     already_exists,
     bad_request,
     conflict,
     forbidden,
+    internal,
     invalid,
     method_not_allowed,
     not_found,
@@ -103,7 +105,7 @@ class Writer:
         draft = self._draft(kind, namespace, body, options)
         obj = draft.obj
         if obj["metadata"].pop("resourceVersion", ""):
-            raise bad_request("resourceVersion should not be set on objects to be created")
+            raise internal("resourceVersion should not be set on objects to be created")
         if kind.status:
             obj.pop("status", None)
         self._check_namespace(kind, draft.key)
@@ -188,6 +190,11 @@ class Writer:
                 f"the name of the object ({named or ''}) does not match the name on the URL ({key.name})"
             )
         current = self.current(kind, key)
+        uid = (body.get("metadata") or {}).get("uid")
+        held = current.object["metadata"]["uid"]
+        if uid and uid != held:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {held}"
+            raise conflict(kind.plural, kind.group, key.name, why)
         if not kind.unconditional_update and not (body.get("metadata") or {}).get("resourceVersion"):
             why = "Invalid value: 0: must be specified for an update"
             raise invalid(kind.kind, kind.group, key.name, [Cause("metadata.resourceVersion", why)])
@@ -223,7 +230,7 @@ class Writer:
         if not isinstance(config, dict):
             raise bad_request("an apply patch is an object")
         if not options.manager:
-            raise bad_request("PatchOptions.meta.k8s.io is invalid: fieldManager: Required value")
+            raise manager_required()
         config = self._sane_config(kind, key, config, subresource)
         manager = Manager(options.manager, "Apply", kind.api_version, self.now(), subresource)
         current = self.collection(kind).get(key)
@@ -304,8 +311,8 @@ class Writer:
     ) -> None:
         uid = new.get("uid")
         if uid and uid != old["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['uid']}"
-            raise conflict(kind.plural, kind.group, key.name, why)
+            cause = Cause("metadata.uid", f'Invalid value: "{uid}": field is immutable')
+            raise invalid(kind.kind, kind.group, key.name, [cause])
         version = new.get("resourceVersion")
         if version and str(version) != old["resourceVersion"]:
             raise conflict(kind.plural, kind.group, key.name, MODIFIED)
@@ -421,6 +428,12 @@ def patched(kind: ResourceType, base: Any, patch: Any, content: PatchKind) -> An
     if kind.custom:
         raise unsupported_media_type(content.value, _CUSTOM_PATCHES)
     return patches.strategic(base, patch, kind.shape)
+
+
+def manager_required() -> ApiFailure:
+    """Return the 422 for an apply that does not say who applies."""
+    cause = Cause("fieldManager", "Required value: is required for apply patch", "FieldValueRequired")
+    return invalid("PatchOptions", "meta.k8s.io", "", [cause])
 
 
 def is_finished(obj: Mapping[str, Any]) -> bool:

@@ -94,9 +94,7 @@ class Subject:
 
         await eventually(absent, f"{resource.kind} {name} is gone")
 
-    async def events(
-        self, resource: Resource, count: int, version: str, **options: Any
-    ) -> list[WatchEvent]:
+    async def events(self, resource: Resource, count: int, version: str, **options: Any) -> list[WatchEvent]:
         """Return the first events of a watch from ``version``, bookmarks left out."""
         found: list[WatchEvent] = []
         watch = self.api.watch(
@@ -144,7 +142,9 @@ class Wire(Subject):
         if data is not None:
             headers["Content-Type"] = content_type
         assert self.session is not None
-        request = self.session.request(method, self.url + path, data=data, headers=headers, ssl=self.tls or True)
+        request = self.session.request(
+            method, self.url + path, data=data, headers=headers, ssl=self.tls or True
+        )
         async with request as response:
             text = await response.text()
             return Answer(response.status, _decoded(text), dict(response.headers))
@@ -194,9 +194,7 @@ async def install(api: KubeApi, crds: Sequence[Mapping[str, Any]] = definitions.
     """Apply definitions and wait until their resources are served."""
     for crd in crds:
         name, spec = crd["metadata"]["name"], crd["spec"]
-        await api.patch(
-            CRDS, None, name, crd, kind=PatchKind.APPLY, field_manager="contract", force=True
-        )
+        await api.patch(CRDS, None, name, crd, kind=PatchKind.APPLY, field_manager="contract", force=True)
         resource = Resource(
             spec["group"], spec["versions"][0]["name"], spec["names"]["plural"], spec["names"]["kind"]
         )

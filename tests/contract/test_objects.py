@@ -107,7 +107,7 @@ async def test_a_body_of_another_namespace_is_a_bad_request(cluster: Subject) ->
 
 
 async def test_a_resource_version_on_create_is_refused(cluster: Subject) -> None:
-    with pytest.raises(errors.Refused) as refused:
+    with pytest.raises(errors.ServerFailure) as refused:
         await cluster.create(CONFIGMAPS, configmap("a", resourceVersion="5"))
     assert "resourceVersion should not be set on objects to be created" in refused.value.message
 

@@ -118,11 +118,29 @@ async def test_a_version_in_a_merge_patch_is_a_precondition(cluster: Subject) ->
         await cluster.merge(WIDGETS, "a", fresh)
 
 
-async def test_a_uid_in_a_merge_patch_is_a_precondition(cluster: Subject) -> None:
+OTHER_UID = "00000000-0000-0000-0000-000000000000"
+
+
+async def test_another_uid_in_a_replace_is_a_conflict(cluster: Subject) -> None:
+    body = await cluster.create(WIDGETS, widget("a"))
+    body["metadata"]["uid"] = OTHER_UID
+    with pytest.raises(errors.Conflict) as refused:
+        await cluster.api.replace(WIDGETS, cluster.namespace, "a", body)
+    assert "UID in precondition" in refused.value.message
+
+
+async def test_another_uid_in_a_merge_patch_is_invalid(cluster: Subject) -> None:
     await cluster.create(WIDGETS, widget("a"))
-    patch = {"metadata": {"uid": "00000000-0000-0000-0000-000000000000"}, "spec": {"size": 2}}
-    with pytest.raises(errors.Conflict):
-        await cluster.merge(WIDGETS, "a", patch)
+    with pytest.raises(errors.Invalid) as refused:
+        await cluster.merge(WIDGETS, "a", {"metadata": {"uid": OTHER_UID}, "spec": {"size": 2}})
+    assert refused.value.body["details"]["causes"][0]["field"] == "metadata.uid"
+
+
+async def test_another_name_in_a_merge_patch_is_a_bad_request(cluster: Subject) -> None:
+    await cluster.create(WIDGETS, widget("a"))
+    with pytest.raises(errors.Invalid) as refused:
+        await cluster.merge(WIDGETS, "a", {"metadata": {"name": "b"}})
+    assert refused.value.status == 400
 
 
 async def test_a_patch_of_nothing_is_not_found(cluster: Subject) -> None:
