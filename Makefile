@@ -21,7 +21,7 @@ check: setup ## format, lint, types, import contracts, generated CRDs (seconds)
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports > /dev/null || { $(BIN)/lint-imports; exit 1; }
 	@if [ -e rollouts/api/crdgen ] || [ -e rollouts/api/crdgen.py ]; then $(PY) -m rollouts.api.crdgen --check; fi
 
 format: setup ## format and fix what can be fixed

@@ -129,6 +129,32 @@ def parse_ephemeral(raw: str) -> Mapping[str, Mapping[str, str]]:
     return {part: value.get(part) or {} for part in ("labels", "annotations")}
 
 
+def format_ephemeral(metadata: Mapping[str, Mapping[str, str]]) -> str | None:
+    """Return the annotation for injected labels and annotations, None when there are none."""
+    full = {part: dict(metadata[part]) for part in ("labels", "annotations") if metadata[part]}
+    return json.dumps(full, separators=(",", ":"), sort_keys=True) if full else None
+
+
+def with_ephemeral(manifest: Manifest, metadata: Mapping[str, Mapping[str, str]]) -> Manifest:
+    """Return a new ReplicaSet's manifest with labels and annotations injected into its pods."""
+    mark = format_ephemeral(metadata)
+    if mark is None:
+        return manifest
+    meta, spec = manifest["metadata"], manifest["spec"]
+    template = spec["template"]
+    pod = template["metadata"]
+    injected = {
+        part: {**(pod.get(part) or {}), **metadata[part]}
+        for part in ("labels", "annotations")
+        if metadata[part] or pod.get(part)
+    }
+    return {
+        **manifest,
+        "metadata": {**meta, "annotations": {**meta["annotations"], labels.EPHEMERAL_METADATA: mark}},
+        "spec": {**spec, "template": {**template, "metadata": {**pod, **injected}}},
+    }
+
+
 def comparable(template: ReadOnly) -> str:
     """Return the template in a canonical form: hash label stripped, the API server's defaults filled in."""
     metadata = dict(template.get("metadata") or {})

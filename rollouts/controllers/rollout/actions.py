@@ -43,13 +43,26 @@ class PatchReplicaSet:
     before: int
     replicas: int | None = None
     annotations: Mapping[str, str | None] = field(default_factory=dict)
-    template_metadata: Mapping[str, Any] | None = None
     event: Event | None = None
 
     @property
     def shrinks(self) -> bool:
         """Tell whether pods go."""
         return self.replicas is not None and self.replicas < self.before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoratePods:
+    """Change labels and annotations of a version's pods, present and future; None removes one.
+
+    ``annotation`` is written last and says that it is done (None when nothing is injected any more).
+    """
+
+    name: str
+    uid: str
+    hash: str
+    metadata: Mapping[str, Any]
+    annotation: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +132,7 @@ class PatchRollout:
 Action = (
     CreateReplicaSet
     | PatchReplicaSet
+    | DecoratePods
     | DeleteReplicaSet
     | SwitchService
     | EditRoute

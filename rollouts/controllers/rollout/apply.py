@@ -10,6 +10,7 @@ from rollouts.controllers.rollout.actions import (
     CreateAnalysisRun,
     CreateReplicaSet,
     Decision,
+    DecoratePods,
     DeleteAnalysisRun,
     DeleteReplicaSet,
     EditRoute,
@@ -75,7 +76,7 @@ class Apply:
             field_manager=FIELD_MANAGER,
         )  # fmt: skip
 
-    async def _one(self, action: Action) -> None:
+    async def _one(self, action: Action) -> None:  # noqa: C901 - one line per action
         match action:
             case CreateReplicaSet():
                 await self._create(objects.REPLICASETS, action.body)
@@ -83,6 +84,8 @@ class Apply:
                 await self._create(objects.ANALYSIS_RUNS, action.body)
             case PatchReplicaSet():
                 await self._patch_replica_set(action)
+            case DecoratePods():
+                await self._decorate(action)
             case DeleteReplicaSet():
                 await self._delete(objects.REPLICASETS, action.name, action.uid)
             case DeleteAnalysisRun():
@@ -137,9 +140,28 @@ class Apply:
         body: Manifest = {"metadata": metadata}
         if action.replicas is not None:
             body["spec"] = {"replicas": action.replicas}
-        if action.template_metadata:
-            body.setdefault("spec", {})["template"] = {"metadata": dict(action.template_metadata)}
         await self._patch(objects.REPLICASETS, action.name, body)
+
+    async def _decorate(self, action: DecoratePods) -> None:
+        """Template first, so that pods born meanwhile have it; the mark that it is done comes last."""
+        uid = {"uid": action.uid}
+        template = {"metadata": uid, "spec": {"template": {"metadata": dict(action.metadata)}}}
+        await self._patch(objects.REPLICASETS, action.name, template)
+        selector = f"{labels.POD_TEMPLATE_HASH}={action.hash}"
+        pods = await self._api.list(objects.PODS, self._s.namespace, label_selector=selector)
+        for pod in pods.items:
+            owner = objects.controller_owner(pod)
+            if owner is not None and owner.get("uid") == action.uid and not objects.is_deleting(pod):
+                await self._decorate_pod(pod, action.metadata)
+        mark = {"annotations": {labels.EPHEMERAL_METADATA: action.annotation}}
+        await self._patch(objects.REPLICASETS, action.name, {"metadata": {**uid, **mark}})
+
+    async def _decorate_pod(self, pod: Manifest, metadata: Mapping[str, Any]) -> None:
+        body = {"metadata": {"uid": objects.uid_of(pod), **metadata}}
+        try:
+            await self._patch(objects.PODS, objects.name_of(pod), body)
+        except (errors.NotFound, errors.Conflict):
+            return  # gone meanwhile, or another pod of the same name
 
     async def _switch(self, action: SwitchService) -> None:
         metadata: Manifest = {"uid": action.uid, "resourceVersion": action.resource_version}

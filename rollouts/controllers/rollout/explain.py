@@ -81,6 +81,8 @@ def describe(action: act.Action) -> str:  # noqa: C901 - one line per action
             if action.replicas is None:
                 return f"annotate ReplicaSet {action.name}: {', '.join(sorted(action.annotations))}"
             return f"scale ReplicaSet {action.name} from {action.before} to {action.replicas}"
+        case act.DecoratePods():
+            return f"change labels and annotations of the pods of {action.name}"
         case act.DeleteReplicaSet():
             return f"delete ReplicaSet {action.name}, beyond the history limit"
         case act.SwitchService():

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rollouts.controllers.rollout.actions import Decision
-from rollouts.controllers.rollout.decide import blue_green, canary, revision, scaling, services, traffic
+from rollouts.controllers.rollout.decide import (
+    blue_green,
+    canary,
+    ephemeral,
+    revision,
+    scaling,
+    services,
+    traffic,
+)
 from rollouts.controllers.rollout.decide.conclude import conclude
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.validity import refuse_invalid_spec, warn_of_inactive_fields
@@ -29,6 +37,7 @@ FIRST: Sequence[Check] = (
     revision.retry_after_abort,
     revision.resume_after_inconclusive,
     revision.remove_old_revisions,
+    ephemeral.follow_ephemeral_metadata,
 )
 
 CANARY: Sequence[Check] = (

@@ -11,6 +11,7 @@ from rollouts.controllers.rollout.actions import (
     PatchRollout,
 )
 from rollouts.controllers.rollout.decide.draft import INCONCLUSIVE_ANALYSIS, Draft
+from rollouts.controllers.rollout.decide.ephemeral import metadata_of_role
 from rollouts.controllers.rollout.decide.progress import set_progressing
 from rollouts.kube import objects
 from rollouts.workloads import labels, replicaset
@@ -41,6 +42,7 @@ def create_new_replica_set(d: Draft) -> bool:
     body = replicaset.build(
         s.manifest, s.template, pod_hash, revision, min_ready_seconds=min_ready, desired=s.replicas
     )
+    body = replicaset.with_ephemeral(body, metadata_of_role(d, is_stable=not s.status.stable_rs))
     name = body["metadata"]["name"]
     created = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
     d.do(CreateReplicaSet(body=body, event=created))
