@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.control_plane import RealCluster, missing_reason, shared_cluster
-from tests.cluster.crds import gateway_crds, install_crds, our_crds
-from tests.cluster.harness import Machinery
+from tests.cluster.binaries import built_control_plane
+from tests.cluster.control_plane import ControlPlane, RealCluster, missing_reason, shared_cluster
+from tests.cluster.crds import gateway_crds, install_crds, our_crds, upstream_crds
+from tests.cluster.harness import ControllerProcess, Machinery
 from tests.cluster.prometheus import PrometheusTools, find_prometheus
 
 
@@ -60,3 +63,48 @@ def machinery(
     machinery = Machinery(cluster, prometheus_tools, tmp_path_factory.mktemp("machinery")).start()
     yield machinery
     machinery.stop()
+
+
+@pytest.fixture(scope="session")
+def controller(machinery: Machinery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerProcess]:
+    """Return the run's one controller, as a process under the shipped roles; it must end in order."""
+    process = ControllerProcess(machinery.cluster, tmp_path_factory.mktemp("controller")).start()
+    yield process
+    assert process.stop() == 0, process.process.tail()
+
+
+@dataclass(frozen=True)
+class World:
+    """A cluster with machinery and a running controller."""
+
+    machinery: Machinery
+    controller: ControllerProcess
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        "our-crds",
+        pytest.param("upstream-crds", marks=pytest.mark.lane("real-cluster", "upstream-data")),
+    ],
+)
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Return a world with our CRDs, then one with the peer's, for what must work with both."""
+    if request.param == "our-crds":
+        yield World(request.getfixturevalue("machinery"), request.getfixturevalue("controller"))
+        return
+    binary, gateway = built_control_plane(), gateway_crds()
+    assert binary is not None
+    assert gateway is not None
+    folder = tmp_path_factory.mktemp("upstream")
+    with ExitStack() as stack:
+        plane = ControlPlane(binary, folder)
+        stack.callback(plane.stop)
+        cluster = plane.start()
+        install_crds(cluster, upstream_crds(), gateway)
+        machinery = Machinery(cluster, request.getfixturevalue("prometheus_tools"), folder)
+        stack.callback(machinery.stop)
+        machinery.start()
+        controller = ControllerProcess(cluster, folder).start()
+        stack.callback(controller.stop)
+        yield World(machinery, controller)

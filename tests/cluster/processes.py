@@ -57,6 +57,8 @@ class ServerProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=os.environ | self._environment,
+                # A Ctrl-C at the terminal is for the parent, which ends its servers in order.
+                start_new_session=True,
             )
 
     def wait_ready(self, probe: Callable[[], bool], *, seconds: float) -> None:
