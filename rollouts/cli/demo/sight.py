@@ -30,7 +30,7 @@ HASH = "rollouts-pod-template-hash"
 WATCHED = (ROLLOUTS, REPLICASETS, ANALYSIS_RUNS, HTTP_ROUTES, APPLICATIONS, EVENTS)
 
 _HASH_LABEL = "rollouts_pod_template_hash"
-WINDOW_SECONDS = 3
+WINDOW_SECONDS = 2
 _RATE = f"sum by ({_HASH_LABEL}) (rate(http_requests_total[{WINDOW_SECONDS}s]))"
 _ERRORS = f'sum by ({_HASH_LABEL}) (rate(http_requests_total{{code=~"5.."}}[{WINDOW_SECONDS}s]))'
 _P99 = (

@@ -28,6 +28,7 @@ from rollouts.kube.objects import APP_PROJECTS, APPLICATIONS, NAMESPACES, Manife
 
 HOST = "shop.example"
 LEASE_NAMESPACE = "argo-rollouts"
+_SCRAPE_SECONDS = 0.5
 
 
 class DemoUnavailable(Exception):
@@ -53,7 +54,7 @@ class World:
             timing=KubeletTiming.brisk(),
         )
         self.gateway = Gateway(self._api, clock, randomness)
-        self.metrics = MetricsStore(self._api, clock, randomness)
+        self.metrics = MetricsStore(self._api, clock, randomness, interval=_SCRAPE_SECONDS)
         self._cache = InformerCache(self._api, clock, randomness)
         self._rate = rate
         self.load: LoadGenerator | None = None
@@ -110,6 +111,7 @@ class World:
             "metrics_port": "0",
             "healthz_port": "0",
             "log_level": "info",
+            "egress_allow": "127.0.0.1",
         }
         self._controller = ControllerProcess(self.folder / "controller.log", settings)
         self._group.create_task(self._controller.run(stop))
