@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rollouts.clock import Clock, Randomness, SystemClock, SystemRandomness
+from rollouts.controllers.analysisrun import controller as analysisrun
 from rollouts.controllers.rollout import controller as rollout
 from rollouts.kube.api import KubeApi
 from rollouts.kube.client import HttpKubeApi
@@ -30,7 +31,7 @@ _log = logging.getLogger(__name__)
 Register = Callable[[Manager, Settings], None]
 
 CONTROLLERS: Mapping[Role, tuple[Register, ...]] = {
-    "delivery": (rollout.register,),
+    "delivery": (rollout.register, analysisrun.register),
     "git": (),
     "receiver": (),
     "dashboard": (),
