@@ -51,7 +51,10 @@ async def explanation(api: KubeApi, namespace: str, name: str) -> dict[str, Any]
     from rollouts.kube.objects import Key  # noqa: PLC0415
 
     cache = await live_cache(api, namespace)
-    snapshot = Observer(cache, cache.find).snapshot(Key(namespace, name), SystemClock().now())
+    observer, key, now = Observer(cache, cache.find), Key(namespace, name), SystemClock().now()
+    snapshot = observer.snapshot(key, now)
+    if await cache.fetch_wanted(api):
+        snapshot = observer.snapshot(key, now)
     if snapshot is None:
         raise errors.NotFound(f"Rollout {namespace}/{name}")
     return explain(snapshot, decide(snapshot))

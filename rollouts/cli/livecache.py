@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from rollouts.controllers.rollout.controller import ROUTES
 from rollouts.kube import errors, objects
 from rollouts.kube.api import KubeApi
 from rollouts.kube.cache import Handler
@@ -17,7 +16,6 @@ NAMESPACED = (
     objects.SERVICES,
     objects.ANALYSIS_RUNS,
     objects.ANALYSIS_TEMPLATES,
-    *ROUTES.values(),
 )
 
 
@@ -25,12 +23,26 @@ class LiveCache:
     """Objects as they were when they were listed."""
 
     def __init__(self, listed: Mapping[Resource, Sequence[Manifest]]) -> None:
-        self._listed = listed
+        self._listed = dict(listed)
+        self.wanted: set[tuple[str, str]] = set()
 
     def find(self, group: str, kind: str) -> Resource | None:
-        """Return a listed resource by group and kind."""
-        found = (r for r in self._listed if r.group == group and r.kind == kind)
-        return next(found, None)
+        """Return a listed resource by group and kind; one that is not is remembered as wanted."""
+        found = next((r for r in self._listed if r.group == group and r.kind == kind), None)
+        if found is None:
+            self.wanted.add((group, kind))
+        return found
+
+    async def fetch_wanted(self, api: KubeApi) -> bool:
+        """List what was wanted, in every namespace; True when something new is here."""
+        rows = [row.resource for row in await api.served()] if self.wanted else []
+        before = len(self._listed)
+        for group, kind in sorted(self.wanted):
+            resource = next((r for r in rows if r.group == group and r.kind == kind), None)
+            if resource is not None:
+                self._listed[resource] = (await api.list(resource)).items
+        self.wanted.clear()
+        return len(self._listed) > before
 
     def watched(self, resource: Resource) -> bool:
         """See Cache.watched."""

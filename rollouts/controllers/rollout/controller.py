@@ -15,11 +15,12 @@ from rollouts.controllers.rollout.decide import decide
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.traffic import live_weight
 from rollouts.controllers.rollout.observe import Observer, service_names, template_refs
+from rollouts.controllers.rollout.routes import Interests, RouteResources
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
-from rollouts.kube import errors, objects
+from rollouts.kube import objects
 from rollouts.kube.cache import Cache
 from rollouts.kube.events import Recorder
-from rollouts.kube.objects import Key, Manifest, Resource
+from rollouts.kube.objects import Key, Manifest
 from rollouts.runtime.manager import Manager
 from rollouts.runtime.reconciler import Request, Result
 from rollouts.runtime.worker import Controller, KeysOf, Watch, owned_by
@@ -34,9 +35,7 @@ RETRY_SECONDS = 10
 class RolloutReconciler:
     """Brings one Rollout closer to its spec per call."""
 
-    def __init__(
-        self, cache: Cache, recorder: Recorder, observer: Observer, routes: Mapping[str, Resource]
-    ) -> None:
+    def __init__(self, cache: Cache, recorder: Recorder, observer: Observer, routes: RouteResources) -> None:
         self._cache = cache
         self._recorder = recorder
         self._observer = observer
@@ -46,6 +45,8 @@ class RolloutReconciler:
     async def reconcile(self, request: Request) -> Result:
         """Decide once from the present state and write what was decided."""
         snapshot = self._observer.snapshot(request.key, request.now)
+        if snapshot is not None and await self._routes.discover(request.api, request.now):
+            snapshot = self._observer.snapshot(request.key, request.now)
         if snapshot is None:
             return Result()
         self._greet(snapshot)
@@ -54,7 +55,8 @@ class RolloutReconciler:
         def tell(event: Event) -> None:
             self._recorder.event(snapshot.manifest, event.type, event.reason, event.message)
 
-        apply = Apply(request.api, snapshot, tell, self._resource_of, self._reached(request.key, request))
+        reached = self._reached(request.key, request)
+        apply = Apply(request.api, snapshot, tell, self._routes.resource_of, reached)
         try:
             await apply.run(decision)
         except ShrinkRefusedError as refused:
@@ -74,12 +76,6 @@ class RolloutReconciler:
         self._greeted.add(uid)
         text = f"Rollout resource added to informer: {snapshot.namespace}/{snapshot.name}"
         self._recorder.event(snapshot.manifest, "Normal", "RolloutAddedToInformer", text)
-
-    def _resource_of(self, group: str, version: str, kind: str) -> Resource:
-        found = self._routes.get(kind)
-        if found is None or found.group != group:
-            raise errors.NotFound(f"{kind} of {group} is not served by this cluster")
-        return found if found.version == version else Resource(group, version, found.plural, kind)
 
     def _reached(self, key: Key, request: Request) -> Reached:
         """Return a question to the live cache, not to the snapshot: what still reaches a version."""
@@ -112,14 +108,6 @@ def service_weights(snapshot: RolloutSnapshot) -> Mapping[str, int]:
 
 SERVICE_INDEX = "service"
 TEMPLATE_INDEX = "analysis-template"
-ROUTED_INDEX = "routed"
-
-ROUTES: Mapping[str, Resource] = {
-    "HTTPRoute": objects.HTTP_ROUTES,
-    "GRPCRoute": Resource("gateway.networking.k8s.io", "v1", "grpcroutes", "GRPCRoute"),
-    "TCPRoute": Resource("gateway.networking.k8s.io", "v1alpha2", "tcproutes", "TCPRoute"),
-    "TLSRoute": Resource("gateway.networking.k8s.io", "v1alpha3", "tlsroutes", "TLSRoute"),
-}
 
 
 def register(manager: Manager, settings: Settings) -> None:
@@ -129,31 +117,32 @@ def register(manager: Manager, settings: Settings) -> None:
     watched = [objects.REPLICASETS, objects.SERVICES, objects.ANALYSIS_RUNS, objects.ANALYSIS_TEMPLATES]
     if not settings.namespace:
         watched.append(objects.CLUSTER_ANALYSIS_TEMPLATES)
-    for resource in (*watched, *ROUTES.values()):
+    for resource in watched:
         cache.start(resource)
     for name, func in (
         (SERVICE_INDEX, _services_of),
         (TEMPLATE_INDEX, _templates_of),
-        (ROUTED_INDEX, _routed),
     ):
         cache.add_index(objects.ROLLOUTS, name, func)
 
-    def find_resource(group: str, kind: str) -> Resource | None:
-        resource = ROUTES.get(kind)
-        return resource if resource and resource.group == group and cache.synced(resource) else None
+    interests = Interests()
 
-    observer = Observer(cache, find_resource, third_party_routers())
+    def wake(route: Manifest) -> None:
+        for key in interests.keys(route):
+            manager.enqueue("rollout", key)
+
+    routes = RouteResources(cache, wake)
+    observer = Observer(cache, routes.find, third_party_routers(), interests)
     owner = owned_by(objects.ROLLOUTS)
     watches = [
         Watch(objects.REPLICASETS, owner),
         Watch(objects.ANALYSIS_RUNS, owner),
         Watch(objects.SERVICES, _by_index(cache, SERVICE_INDEX)),
         Watch(objects.ANALYSIS_TEMPLATES, _by_index(cache, TEMPLATE_INDEX)),
-        *(Watch(resource, _all_routed(cache)) for resource in ROUTES.values()),
     ]
     if not settings.namespace:
         watches.append(Watch(objects.CLUSTER_ANALYSIS_TEMPLATES, _by_index(cache, TEMPLATE_INDEX)))
-    reconciler = RolloutReconciler(cache, manager.recorder, observer, ROUTES)
+    reconciler = RolloutReconciler(cache, manager.recorder, observer, routes)
     manager.add(Controller("rollout", objects.ROLLOUTS, reconciler, tuple(watches)))
 
 
@@ -176,34 +165,9 @@ def _templates_of(obj: Manifest) -> Sequence[str]:
     ]
 
 
-def _routed(obj: Manifest) -> Sequence[str]:
-    canary = _spec(obj).strategy.canary
-    return ["yes"] if canary is not None and canary.traffic_routing is not None else []
-
-
 def _by_index(cache: Cache, index: str) -> KeysOf:
     def keys(obj: Manifest) -> Iterable[Key]:
         place = f"{objects.namespace_of(obj)}/{objects.name_of(obj)}"
         return [objects.key_of(found) for found in cache.indexed(objects.ROLLOUTS, index, place)]
-
-    return keys
-
-
-def _all_routed(cache: Cache) -> KeysOf:
-    """Map a route to the Rollouts that name one of its backends: any router's configuration may reach it."""
-
-    def keys(obj: Manifest) -> Iterable[Key]:
-        names = {
-            f"{objects.namespace_of(obj)}/{ref.get('name')}"
-            for rule in (obj.get("spec") or {}).get("rules") or ()
-            for ref in rule.get("backendRefs") or ()
-        }
-        routed = {objects.key_of(found) for found in cache.indexed(objects.ROLLOUTS, ROUTED_INDEX, "yes")}
-        named = {
-            objects.key_of(found)
-            for name in sorted(names)
-            for found in cache.indexed(objects.ROLLOUTS, SERVICE_INDEX, name)
-        }
-        return sorted(routed & named)
 
     return keys

@@ -14,6 +14,7 @@ from rollouts.api.fields import inactive_fields
 from rollouts.api.selectors import matches
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.traffic import intent_for
+from rollouts.controllers.rollout.routes import Interests
 from rollouts.controllers.rollout.snapshot import AnalysisRun, RolloutSnapshot, RouterView, TemplateKey
 from rollouts.kube import objects
 from rollouts.kube.cache import Cache
@@ -34,10 +35,12 @@ class Observer:
         cache: Cache,
         find_resource: FindResource,
         third_party: Mapping[str, TrafficRouter] | None = None,
+        interests: Interests | None = None,
     ) -> None:
         self._cache = cache
         self._find_resource = find_resource
         self._third_party = third_party or {}
+        self._interests = interests or Interests()
         self._parsed: dict[str, tuple[int, api.RolloutSpec, str]] = {}
 
     def snapshot(self, key: Key, now: datetime) -> RolloutSnapshot | None:
@@ -101,14 +104,15 @@ class Observer:
         return self._cache.get(objects.ANALYSIS_TEMPLATES, namespace, key.name)
 
     def _with_routers(self, snapshot: RolloutSnapshot) -> RolloutSnapshot:
+        key = Key(snapshot.namespace, snapshot.name)
         strategy = (snapshot.manifest.get("spec") or {}).get("strategy") or {}
         routing = (strategy.get("canary") or {}).get("trafficRouting") or {}
         try:
             configured = routers_for(routing, self._third_party)
             intent = intent_for(Draft(snapshot), None)
-            views = tuple(
-                self._view(router, config, router.needs(config, intent)) for router, config in configured
-            )
+            needs = [(router, config, router.needs(config, intent)) for router, config in configured]
+            self._interests.set(key, tuple(need for _, _, part in needs for need in part))
+            views = tuple(self._view(router, config, part) for router, config, part in needs)
         except TrafficError as error:
             return _replaced(snapshot, router_error=str(error))
         return _replaced(snapshot, routers=views)
