@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rollouts.embedded.gateway.load import LoadGenerator
@@ -18,26 +18,36 @@ HEALTHY_SECONDS = 40.0
 class Delivery:
     """A Rollout ``shop`` and all that belongs to it. ``host`` is for users, ``preview`` for a first look."""
 
-    def __init__(self, machinery: Machinery, strategy: Object) -> None:
+    def __init__(self, machinery: Machinery, strategy: Object | Callable[[str], Object]) -> None:
         self.cluster: RealCluster = machinery.cluster
         self.namespace = namespace = self.cluster.new_namespace("e2e")
         self.host = f"{APP}.{namespace}.test"
         self.preview = f"preview.{namespace}.test"
         self._machinery = machinery
-        self._strategy = strategy
+        self._strategy = strategy(namespace) if callable(strategy) else strategy
         self._path = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}"
         self.history = History(self.cluster, f"{self._path}/rollouts", APP)
         self.loads: dict[str, LoadGenerator] = {}
+        self._hosts: list[str] = []
 
     def begin(self, services: Sequence[str], routes: Sequence[Object], others: Sequence[Object] = ()) -> None:
-        """Create everything at version v1 and wait until it is Healthy; load starts then."""
+        """Create everything at version v1, wait until it is Healthy, and let the load start."""
+        self.create(services, routes, others)
+        self.serve()
+
+    def create(
+        self, services: Sequence[str], routes: Sequence[Object], others: Sequence[Object] = ()
+    ) -> None:
+        """Create everything at version v1."""
         self.history.start()
+        self._hosts = [str(one["spec"]["hostnames"][0]) for one in routes]
         parts = [service(name, APP) for name in services]
         apply(self.cluster, self.namespace, [*parts, *routes, *others, self._rollout("v1", 0.0)])
+
+    def serve(self) -> None:
+        """Wait until v1 is Healthy, then send requests to every host."""
         self.wait_for_phase("Healthy")
-        for one in routes:
-            host = one["spec"]["hostnames"][0]
-            self.loads[host] = self._machinery.load(host)
+        self.loads = {host: self._machinery.load(host) for host in self._hosts}
 
     def update(self, version: str, *, error_rate: float = 0.0) -> None:
         """Bring a new version in, as a person would."""
@@ -81,6 +91,14 @@ class Delivery:
 
     def _rollout(self, version: str, error_rate: float) -> Object:
         return rollout(APP, self._strategy, pod_template(APP, version, error_rate=error_rate))
+
+
+def blue_green_routes(delivery: Delivery) -> list[Object]:
+    """Return the routes of a blue-green ``shop``: users to the active Service, a first look to the other."""
+    return [
+        route(f"{APP}-active", delivery.host, {f"{APP}-active": 1}),
+        route(f"{APP}-preview", delivery.preview, {f"{APP}-preview": 1}),
+    ]
 
 
 def canary_route(host: str) -> Object:

@@ -135,6 +135,8 @@ class ControllerProcess:
             "roles": "delivery",
             "lease_namespace": SYSTEM_NAMESPACE,
             "listen": "127.0.0.1",
+            # Metrics and web hooks of these tests live on loopback, which nobody reaches unasked.
+            "egress_allow": "127.0.0.1",
             "healthz_port": str(self.health),
             "metrics_port": str(self.metrics),
             **settings,
