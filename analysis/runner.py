@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from analysis.conditions.condition import assess, holds_no_number
 from analysis.conditions.errors import ConditionError
@@ -22,6 +22,8 @@ from analysis.spec.status import Measurement, Phase
 REDACTED = "*****"
 LONGEST_MEASUREMENT_SECONDS = 300.0
 """No measurement takes longer, whatever its provider's own timeout says."""
+SHORTEST_PAUSE = timedelta(seconds=1)
+"""Between two looks at a measurement that goes on."""
 LONGEST_MESSAGE = 1_000
 LONGEST_VALUE = 2_000
 """Characters kept of a message and of a value, so that a run's status stays small."""
@@ -78,7 +80,6 @@ class Runner:
     def _question(self, due: Due, metric: Metric, identity: RunIdentity) -> Question:
         return Question(
             metric=metric,
-            shown=due.metric.metric,
             now=self._now(),
             sequence=due.sequence,
             run_name=identity.name,
@@ -104,7 +105,7 @@ class Runner:
             update = {
                 "phase": Phase.RUNNING.value,
                 "metadata": metadata,
-                "resume_at": write_time(answer.resume_at),
+                "resume_at": write_time(max(answer.resume_at, self._now() + SHORTEST_PAUSE)),
             }
             return base.model_copy(update=update)
         finished = {"metadata": metadata, "finished_at": write_time(self._now()), "resume_at": None}

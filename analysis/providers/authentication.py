@@ -13,6 +13,7 @@ from analysis.providers.http import GuardedHttp, HttpRequest
 from analysis.spec.providers import Authentication, Header, OAuth2
 
 _EARLY = timedelta(seconds=30)
+_MOST_TOKENS = 256
 _UNTOLD = timedelta(minutes=5)
 
 
@@ -79,6 +80,8 @@ class Credentials:
         if answer.status != 200:
             raise BackendError(f"the OAuth2 token endpoint answered {answer.status}, not 200")
         token, lifetime = _read_token(answer.body)
+        while len(self._tokens) >= _MOST_TOKENS:
+            del self._tokens[next(iter(self._tokens))]
         self._tokens[key] = (token, self._now() + lifetime - _EARLY)
         return token
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
@@ -16,6 +17,8 @@ from analysis.providers.egress import EgressPolicy, guarded_socket
 from analysis.providers.errors import BackendError, ConfigurationError, EgressRefused
 
 LARGEST_ANSWER = 8 * 1024 * 1024
+MOST_HOSTS = 128
+"""Hosts to which connections are kept; beyond that the one unused for longest is let go."""
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
@@ -46,6 +49,14 @@ class _Unreachable(BackendError):
     """No connection was made, so nothing was sent."""
 
 
+@dataclass(slots=True)
+class _Host:
+    """The connections to one host, and how many requests use them now."""
+
+    session: aiohttp.ClientSession
+    users: int = 0
+
+
 class GuardedHttp:
     """A small HTTP client: guarded, bounded in time and size, no proxies, redirects stay on their host.
 
@@ -56,7 +67,7 @@ class GuardedHttp:
     def __init__(self, policy: EgressPolicy | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._policy = policy or EgressPolicy()
         self._tls = tls
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._hosts: dict[str, _Host] = {}
 
     async def __aenter__(self) -> GuardedHttp:
         return self
@@ -66,10 +77,10 @@ class GuardedHttp:
 
     async def close(self) -> None:
         """Close all connections."""
-        sessions = tuple(self._sessions.values())
-        self._sessions.clear()
-        for session in sessions:
-            await session.close()
+        hosts = tuple(self._hosts.values())
+        self._hosts.clear()
+        for host in hosts:
+            await host.session.close()
 
     async def send(self, request: HttpRequest) -> HttpAnswer:
         """Send one request. Raises BackendError, ConfigurationError or EgressRefused.
@@ -126,14 +137,17 @@ class GuardedHttp:
     async def _once(self, request: HttpRequest, url: str) -> tuple[int, str | None, HttpAnswer]:
         host = _host(url)
         self._policy.check_host(host)
-        async with self._session(host).request(
-            request.method,
-            url,
-            data=request.body,
-            headers=request.headers,
-            allow_redirects=False,
-            ssl=False if request.insecure else (self._tls or True),
-        ) as response:
+        async with (
+            self._connected(host) as session,
+            session.request(
+                request.method,
+                url,
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                ssl=False if request.insecure else (self._tls or True),
+            ) as response,
+        ):
             body = await response.content.read(LARGEST_ANSWER + 1)
             while len(body) <= LARGEST_ANSWER and (more := await response.content.read(LARGEST_ANSWER)):
                 body += more
@@ -142,22 +156,32 @@ class GuardedHttp:
             answer = HttpAnswer(response.status, response.content_type, body)
             return response.status, response.headers.get("Location"), answer
 
+    @asynccontextmanager
+    async def _connected(self, name: str) -> AsyncIterator[aiohttp.ClientSession]:
+        """Lend the connections to a host, and let go of hosts that are not used any more."""
+        host = self._hosts.pop(name, None) or _Host(self._session(name))
+        self._hosts[name] = host
+        host.users += 1
+        try:
+            yield host.session
+        finally:
+            host.users -= 1
+            idle = [known for known, other in self._hosts.items() if not other.users]
+            for known in idle[: max(0, len(self._hosts) - MOST_HOSTS)]:
+                await self._hosts.pop(known).session.close()
+
     def _session(self, host: str) -> aiohttp.ClientSession:
-        session = self._sessions.get(host)
-        if session is None:
-            policy = self._policy
+        policy = self._policy
 
-            def open_socket(info: Any) -> Any:
-                return guarded_socket(policy, host, cast("tuple[Any, ...]", info))
+        def open_socket(info: Any) -> Any:
+            return guarded_socket(policy, host, cast("tuple[Any, ...]", info))
 
-            session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=open_socket, limit=20, ttl_dns_cache=10),
-                timeout=aiohttp.ClientTimeout(total=None),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-            )
-            self._sessions[host] = session
-        return session
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(socket_factory=open_socket, limit=20, ttl_dns_cache=10),
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
 
 
 def _host(url: str) -> str:

@@ -13,13 +13,12 @@ from analysis.spec.status import Measurement, Phase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is measured, for whom. ``metric`` has its arguments and secrets in; ``shown`` has placeholders.
+    """What is measured, for whom. ``metric`` has its arguments and secrets in.
 
     ``sequence`` counts the metric's measurements before this one; ``run_*`` are "" outside of a cluster.
     """
 
     metric: Metric
-    shown: Metric
     now: datetime
     sequence: int = 0
     run_name: str = ""

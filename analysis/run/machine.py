@@ -92,8 +92,9 @@ def next_state(
     results = {result.name: result for result in status.metric_results}
     for item in finished:
         metric = plan.metric(item.metric)
-        if metric is not None:
-            results[item.metric] = _folded(metric, results.get(item.metric), item, now)
+        folded = _folded(metric, results.get(item.metric), item, now) if metric is not None else None
+        if folded is not None:
+            results[item.metric] = folded
     started = read_time(status.started_at) or now
     results, transitions = _assessed(plan, results)
     terminating = _terminating(plan, results)
@@ -133,13 +134,15 @@ def sequence_of(result: MetricResult | None) -> int:
     return 0 if result is None else result.count + result.error
 
 
-def _folded(metric: MetricPlan, result: MetricResult | None, item: Finished, now: datetime) -> MetricResult:
-    """Return the metric's result with one more (or one continued) measurement."""
+def _folded(
+    metric: MetricPlan, result: MetricResult | None, item: Finished, now: datetime
+) -> MetricResult | None:
+    """Return the metric's result with one more (or one continued) measurement; None for a stale answer."""
     current = result or MetricResult(name=metric.name, phase=Phase.RUNNING.value)
     opened = open_measurement(current)
     stale = item.sequence != sequence_of(current) or is_completed(current.phase)
     if stale or (item.step is Step.MEASURE) != (opened is None):
-        return current
+        return None
     if result is None:
         update = {"dry_run": metric.dry_run, "metadata": dict(item.metadata) or None}
         current = current.model_copy(update={k: v for k, v in update.items() if v})

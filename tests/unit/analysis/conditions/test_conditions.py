@@ -2,11 +2,15 @@
 
 import contextlib
 import math
+import os
+import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +18,11 @@ from analysis.conditions.condition import Phase, assess, compile_condition, comp
 from analysis.conditions.errors import ConditionError
 from analysis.conditions.values import FloatVector, from_json, go_float
 
+UPSTREAM = (
+    Path(os.environ.get("ROLLOUTS_UPSTREAM_DATA", Path(__file__).parents[5] / "shared" / "data" / "upstream"))
+    / "argo-rollouts"
+    / "examples"
+)
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 NAN = math.nan
 
@@ -359,3 +368,18 @@ def test_json_numbers_are_floats_as_in_go() -> None:
 def test_a_compiled_condition_can_be_evaluated_again() -> None:
     condition = compile_condition("let x = result[0]; any(result, # > x)")
     assert [condition.evaluate(vector(1.0, y), NOW) for y in (0.0, 2.0, 0.0)] == [False, True, False]
+
+
+def upstream_conditions() -> list[Any]:
+    if not UPSTREAM.is_dir():
+        return []
+    pattern = re.compile(r"^\s*-?\s*(?:success|failure)Condition: *(.+)$", re.MULTILINE)
+    found = {match for path in UPSTREAM.rglob("*.yaml") for match in pattern.findall(path.read_text())}
+    read = sorted({str(yaml.safe_load(text)) for text in found})
+    return [condition for condition in read if "{{" not in condition and condition != "None"]
+
+
+@pytest.mark.skipif(not UPSTREAM.is_dir(), reason="upstream examples are not here")
+@pytest.mark.parametrize("source", upstream_conditions())
+def test_every_condition_of_upstreams_examples_compiles(source: str) -> None:
+    assert compile_condition(source).source == source

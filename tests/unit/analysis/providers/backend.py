@@ -72,7 +72,7 @@ async def never(_: Asked) -> web.Response:
 
 def question(**provider: Any) -> Question:
     metric = Metric.model_validate({"name": "m", "provider": provider})
-    return Question(metric=metric, shown=metric, now=NOW)
+    return Question(metric=metric, now=NOW)
 
 
 def credentials(http: GuardedHttp) -> Credentials:

@@ -110,3 +110,11 @@ async def test_a_name_that_does_not_resolve_is_a_backend_error() -> None:
     async with GuardedHttp() as http:
         with pytest.raises(BackendError, match=r"GET http://no-such-host\.invalid/"):
             await http.send(get("http://no-such-host.invalid/"))
+
+
+async def test_connections_to_hosts_that_are_not_used_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.providers.http.MOST_HOSTS", 1)
+    async with serving(lambda _: web.Response(text="hi")) as backend, GuardedHttp() as http:
+        for host in ("127.0.0.1", "localhost", "127.0.0.1"):
+            assert (await http.send(get(backend.url.replace("127.0.0.1", host)))).body == b"hi"
+        assert list(http._hosts) == ["127.0.0.1"]

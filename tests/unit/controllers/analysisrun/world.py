@@ -121,8 +121,8 @@ async def controlled(
         await task
 
 
-async def new_cluster() -> EmbeddedCluster:
-    cluster = EmbeddedCluster(LoopClock(), Dice())
+async def new_cluster(clock: Any = None) -> EmbeddedCluster:
+    cluster = EmbeddedCluster(clock or LoopClock(), Dice())
     name = "argoproj.io_analysisruns.yaml"
     cluster.install_crds([yaml.load((CRDS / name).read_text(), Loader=yaml.CSafeLoader)])
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns"}}
