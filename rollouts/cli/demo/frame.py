@@ -180,6 +180,11 @@ def value_text(measurement: ReadOnly) -> str:
         return raw or str(measurement.get("message") or measurement.get("phase") or "")
 
 
+def milliseconds(seconds: float) -> str:
+    """Return a latency in whole milliseconds, "-" when nothing was measured."""
+    return f"{seconds * 1000:.0f} ms" if seconds > 0 else "-"
+
+
 def event_text(event: ReadOnly) -> str:
     """Return an event in one line."""
     involved: ReadOnly = event.get("involvedObject") or event.get("regarding") or {}

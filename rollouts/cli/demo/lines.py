@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rollouts.cli.demo.frame import Frame, MetricRow
+from rollouts.cli.demo.frame import Frame, MetricRow, milliseconds
 
 _TRAFFIC_EVERY = 2.0
 
@@ -60,7 +60,7 @@ def _metric(row: MetricRow) -> str:
 def _traffic(frame: Frame) -> str:
     parts = [
         f"{row.version} asked {'-' if row.asked is None else row.asked} measured {row.share:.0%}"
-        f" of requests, {row.errors:.0%} 5xx, p99 {row.p99 * 1000:.0f} ms, {row.ready}/{row.replicas} ready"
+        f" of requests, {row.errors:.0%} 5xx, p99 {milliseconds(row.p99)}, {row.ready}/{row.replicas} ready"
         for row in frame.versions
     ]
     return "traffic " + "; ".join(parts)

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rollouts.cli.demo.frame import Frame, MetricRow, StepRow, VersionRow
+from rollouts.cli.demo.frame import Frame, MetricRow, StepRow, VersionRow, milliseconds
 from rollouts.cli.demo.options import Outcome
 
 _MARKS = {"done": ("✔", "green"), "now": ("▶", "bold yellow"), "next": ("·", "dim")}
@@ -48,9 +48,13 @@ def render(frame: Frame, outcomes: Sequence[Outcome], places: Sequence[tuple[str
         *(_outcome(outcome) for outcome in outcomes),
         _head(frame),
         _steps(frame.steps),
+        Text(),
         _versions(frame.versions),
+        Text(),
         _metrics(frame.metrics),
+        Text(),
         _events(frame.events),
+        Text(),
         _places(places),
     )
 
@@ -61,7 +65,7 @@ def _outcome(outcome: Outcome) -> Text:
 
 
 def _head(frame: Frame) -> Text:
-    text = Text()
+    text = Text(no_wrap=True, overflow="ellipsis")
     text.append(f" ▶ {frame.chapter}", style="bold")
     text.append(f"   {frame.seconds:5.1f} s\n", style="dim")
     text.append(f"   commit {frame.commit[:7]}   Application ")
@@ -70,7 +74,8 @@ def _head(frame: Frame) -> Text:
     text.append(frame.health, style=_PHASES.get(frame.health, ""))
     text.append("   Rollout ")
     text.append(frame.phase, style=_PHASES.get(frame.phase, ""))
-    text.append(f"  {frame.message}", style="dim")
+    if frame.message:
+        text.append(f"\n   {frame.message}", style="dim")
     return text
 
 
@@ -99,7 +104,7 @@ def _versions(rows: Sequence[VersionRow]) -> Table:
             f"{row.share:4.0%}",
             f"{row.rate:.0f}",
             Text(f"{row.errors:.0%}", style="red" if row.errors else ""),
-            f"{row.p99 * 1000:.0f} ms",
+            milliseconds(row.p99),
         )
     return table
 
