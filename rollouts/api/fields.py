@@ -61,11 +61,11 @@ def _unknown_within(value: Any, path: str) -> Iterator[tuple[str, tuple[str, ...
                 yield from _unknown(item, f"{path}.{key}")
 
 
-NATIVE_ROUTER_PLUGINS = ("argoproj-labs/gatewayAPI",)
+NATIVE_ROUTER_PLUGINS = ("argoproj-labs/gatewayAPI", "rollouts.dev/weighted")
 """Router plugins that are answered natively."""
 
-_ROUTERS = ("alb", "ambassador", "apisix", "appMesh", "istio", "nginx", "smi", "traefik")
-_INACTIVE_STEPS = ("experiment", "plugin", "setHeaderRoute", "setMirrorRoute")
+_ROUTERS = ("ambassador", "appMesh")
+_INACTIVE_STEPS = ("experiment", "plugin")
 
 _SET_WHEN_EMPTY = frozenset((*_ROUTERS, *_INACTIVE_STEPS))
 """Fields that ask for something already by being there, such as ``smi: {}``."""
@@ -73,12 +73,9 @@ _SET_WHEN_EMPTY = frozenset((*_ROUTERS, *_INACTIVE_STEPS))
 _INACTIVE: tuple[str, ...] = (
     "workloadRef",
     "restartAt",
-    "strategy.canary.antiAffinity",
     "strategy.canary.pingPong",
-    "strategy.canary.trafficRouting.managedRoutes",
     *(f"strategy.canary.trafficRouting.{router}" for router in _ROUTERS),
     *(f"strategy.canary.steps[].{step}" for step in _INACTIVE_STEPS),
-    "strategy.blueGreen.antiAffinity",
 )
 """Paths below ``spec`` that are read and kept but not acted on yet. A line goes when its behaviour comes."""
 

@@ -159,7 +159,7 @@ def comparable(template: ReadOnly) -> str:
     """Return the template in a canonical form: hash label stripped, the API server's defaults filled in."""
     metadata = dict(template.get("metadata") or {})
     kept = {k: v for k, v in (metadata.get("labels") or {}).items() if k != labels.POD_TEMPLATE_HASH}
-    spec = dict(template.get("spec") or {})
+    spec = without_anti_affinity(template.get("spec") or {})
     if spec.pop("serviceAccount", None) and "serviceAccountName" not in spec:
         spec["serviceAccountName"] = (template.get("spec") or {})["serviceAccount"]
     for name, value in _POD_DEFAULTS.items():
@@ -168,6 +168,57 @@ def comparable(template: ReadOnly) -> str:
         if spec.get(part):
             spec[part] = [_with_container_defaults(c) for c in spec[part]]
     return go_json({"metadata": {**metadata, "labels": kept}, "spec": spec})
+
+
+_ANTI_AFFINITY_LISTS = (
+    "requiredDuringSchedulingIgnoredDuringExecution",
+    "preferredDuringSchedulingIgnoredDuringExecution",
+)
+
+
+def with_anti_affinity(manifest: Manifest, stable_hash: str, weight: int | None) -> Manifest:
+    """Return a new ReplicaSet's manifest whose pods avoid the nodes of the stable version.
+
+    ``weight`` is None where they must, else how much they would rather (1 to 100).
+    """
+    term: dict[str, Any] = {
+        "labelSelector": {
+            "matchExpressions": [{"key": labels.POD_TEMPLATE_HASH, "operator": "In", "values": [stable_hash]}]
+        },
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    name = _ANTI_AFFINITY_LISTS[0 if weight is None else 1]
+    entry = term if weight is None else {"weight": weight, "podAffinityTerm": term}
+    spec, template = manifest["spec"], manifest["spec"]["template"]
+    affinity = dict(template["spec"].get("affinity") or {})
+    own = dict(affinity.get("podAntiAffinity") or {})
+    own[name] = [*(own.get(name) or ()), entry]
+    pod_spec = {**template["spec"], "affinity": {**affinity, "podAntiAffinity": own}}
+    return {**manifest, "spec": {**spec, "template": {**template, "spec": pod_spec}}}
+
+
+def without_anti_affinity(pod_spec: ReadOnly) -> dict[str, Any]:
+    """Return a pod spec without the terms that ``with_anti_affinity`` adds, and what they leave empty."""
+    spec = dict(pod_spec)
+    affinity = dict(spec.get("affinity") or {})
+    own = dict(affinity.get("podAntiAffinity") or {})
+    before = dict(own)
+    for name in _ANTI_AFFINITY_LISTS:
+        kept = [entry for entry in own.get(name) or () if not _avoids_a_version(entry)]
+        own[name] = kept
+    own = {name: entries for name, entries in own.items() if entries}
+    if own == before:
+        return spec
+    affinity.pop("podAntiAffinity", None)
+    affinity |= {"podAntiAffinity": own} if own else {}
+    spec.pop("affinity", None)
+    return {**spec, "affinity": affinity} if affinity else spec
+
+
+def _avoids_a_version(entry: ReadOnly) -> bool:
+    term = entry.get("podAffinityTerm") or entry
+    rules = (term.get("labelSelector") or {}).get("matchExpressions") or ()
+    return any(rule.get("key") == labels.POD_TEMPLATE_HASH for rule in rules)
 
 
 _POD_DEFAULTS: Mapping[str, Any] = {

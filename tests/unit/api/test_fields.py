@@ -85,12 +85,12 @@ def test_a_null_means_absent() -> None:
             ("spec.strategy.canary.steps[1].experiment", "spec.strategy.canary.steps[2].plugin"),
         ),
         (
-            {"strategy": {"canary": {"trafficRouting": {"istio": {"virtualService": {"name": "x"}}}}}},
-            ("spec.strategy.canary.trafficRouting.istio",),
+            {"strategy": {"canary": {"trafficRouting": {"appMesh": {"virtualService": {"name": "x"}}}}}},
+            ("spec.strategy.canary.trafficRouting.appMesh",),
         ),
         (
-            {"strategy": {"canary": {"trafficRouting": {"smi": {}}}}},
-            ("spec.strategy.canary.trafficRouting.smi",),
+            {"strategy": {"canary": {"trafficRouting": {"ambassador": {}}}}},
+            ("spec.strategy.canary.trafficRouting.ambassador",),
         ),
         ({"strategy": {"canary": {"trafficRouting": {"plugins": {"argoproj-labs/gatewayAPI": {}}}}}}, ()),
         (

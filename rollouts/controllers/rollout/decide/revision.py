@@ -43,12 +43,29 @@ def create_new_replica_set(d: Draft) -> bool:
         s.manifest, s.template, pod_hash, revision, min_ready_seconds=min_ready, desired=s.replicas
     )
     body = replicaset.with_ephemeral(body, metadata_of_role(d, is_stable=not s.status.stable_rs))
+    body = _apart_from_stable(d, body)
     name = body["metadata"]["name"]
     created = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
     d.do(CreateReplicaSet(body=body, event=created))
     set_progressing(d, "True", "NewReplicaSetCreated", f'Created new replica set "{name}"')
     _start(d, pod_hash)
     return True
+
+
+def _apart_from_stable(d: Draft, body: objects.Manifest) -> objects.Manifest:
+    """Keep the new version's pods off the nodes of the stable ones where the strategy asks for it."""
+    strategy = d.s.canary or d.s.blue_green
+    wanted = strategy.anti_affinity if strategy else None
+    if wanted is None or not d.s.status.stable_rs:
+        return body
+    if wanted.required_during_scheduling_ignored_during_execution is not None:
+        return replicaset.with_anti_affinity(body, d.s.status.stable_rs, None)
+    preferred = wanted.preferred_during_scheduling_ignored_during_execution
+    return (
+        body
+        if preferred is None
+        else replicaset.with_anti_affinity(body, d.s.status.stable_rs, preferred.weight)
+    )
 
 
 def _free_hash(d: Draft) -> str:
