@@ -31,7 +31,6 @@ KNOWN = frozenset(
 SYSTEM = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "name")
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
-_STANDARD_FINALIZERS = frozenset({FOREGROUND, ORPHAN, "kubernetes"})
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -88,9 +87,7 @@ def check(meta: Mapping[str, Any], name_rule: str = "subdomain") -> list[Cause]:
     for key in meta.get("annotations") or {}:
         causes += _check_key(key, "metadata.annotations")
     for finalizer in meta.get("finalizers") or ():
-        if finalizer not in _STANDARD_FINALIZERS and "/" not in finalizer:
-            why = "name is neither a standard finalizer name nor is it fully qualified"
-            causes.append(Cause("metadata.finalizers[0]", f'Invalid value: "{finalizer}": {why}'))
+        causes += _check_key(finalizer, "metadata.finalizers")
     causes += _check_owners(meta.get("ownerReferences") or ())
     return causes
 

@@ -274,19 +274,24 @@ def _list_options(target: Target, query: Query) -> ListOptions:
 
 
 def _delete_options(body: Mapping[str, Any], query: Query) -> DeleteOptions:
+    """Return what a delete asks for; as on a real server, a body makes the query count for nothing."""
+    if not body:
+        grace = query.text("gracePeriodSeconds")
+        return DeleteOptions(
+            propagation=query.text("propagationPolicy"),
+            grace_period_seconds=int(query.number("gracePeriodSeconds")) if grace else None,
+            dry_run=query.dry_run(),
+        )
     preconditions = body.get("preconditions") or {}
-    grace = body.get("gracePeriodSeconds")
-    if grace is None and query.text("gracePeriodSeconds"):
-        grace = int(query.number("gracePeriodSeconds"))
-    policy = body.get("propagationPolicy") or query.text("propagationPolicy")
+    policy = str(body.get("propagationPolicy") or "")
     if not policy and body.get("orphanDependents") is not None:
         policy = "Orphan" if body["orphanDependents"] else "Background"
     return DeleteOptions(
         uid=str(preconditions.get("uid") or ""),
         resource_version=str(preconditions.get("resourceVersion") or ""),
         propagation=policy,
-        grace_period_seconds=grace,
-        dry_run=query.dry_run() or bool(body.get("dryRun")),
+        grace_period_seconds=body.get("gracePeriodSeconds"),
+        dry_run=bool(body.get("dryRun")),
     )
 
 

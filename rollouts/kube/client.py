@@ -243,7 +243,9 @@ class HttpKubeApi:
             options["preconditions"] = preconditions
         if grace_period_seconds is not None:
             options["gracePeriodSeconds"] = grace_period_seconds
-        params = wire.write_params("", dry_run, self.transport.write_timeout)
+        if dry_run:
+            options["dryRun"] = ["All"]  # with a body, the server reads no option from the query
+        params = wire.write_params("", False, self.transport.write_timeout)
         await self.transport.write(
             "delete", "DELETE", resource, resource.path(namespace, name), params, options
         )
