@@ -11,7 +11,14 @@ from rollouts import logs
 from rollouts.kube import errors
 from rollouts.kube.objects import ANALYSIS_RUNS, JOBS, PODS, SECRETS
 from rollouts.settings import Settings
-from tests.unit.controllers.analysisrun.world import Backend, controlled, new_cluster, query, running
+from tests.unit.controllers.analysisrun.world import (
+    UPSTREAM,
+    Backend,
+    controlled,
+    new_cluster,
+    query,
+    running,
+)
 from tests.unit.kube.world import virtual
 
 
@@ -85,6 +92,24 @@ async def test_two_visible_states_are_two_status_writes() -> None:
         created = await world.create(metrics=[query()])
         await world.after(30)
         assert (await world.get())["metadata"]["generation"] - created["metadata"]["generation"] == 2
+
+
+@pytest.mark.skipif(not UPSTREAM.is_file(), reason="upstream's CRD is not here")
+@virtual
+async def test_upstreams_crd_keeps_the_whole_status() -> None:
+    cluster, backend = await new_cluster(crd=UPSTREAM), Backend()
+    backend.answers["m"] = [0.1]
+    async with controlled(cluster, backend) as world:
+        await world.create(
+            metrics=[query(count=2, interval="5s"), query("dry")], dryRun=[{"metricName": "dry"}]
+        )
+        status = await world.after(90)
+        assert status["phase"] == "Successful"
+        assert status["dryRunSummary"] == {"count": 1, "error": 1}
+        result = status["metricResults"][0]
+        assert (result["metadata"], result["consecutiveSuccess"]) == ({"ResolvedPrometheusQuery": "m"}, 2)
+        assert result["measurements"][1]["metadata"] == {"resultType": "vector"}
+    await cluster.close()
 
 
 @virtual

@@ -1,6 +1,7 @@
 """The controller on an embedded API server, on virtual time, with a backend that answers as told."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,12 @@ from rollouts.runtime.metrics import new_registry
 from rollouts.settings import Settings
 from tests.unit.kube.world import Dice, LoopClock
 
-CRDS = Path(__file__).parents[4] / "crds"
+ROOT = Path(__file__).parents[4]
+OURS = ROOT / "crds" / "argoproj.io_analysisruns.yaml"
+UPSTREAM = (
+    Path(os.environ.get("ROLLOUTS_UPSTREAM_DATA", ROOT.parent / "shared" / "data" / "upstream"))
+    / "argo-rollouts/crds/analysis-run-crd.yaml"
+)
 
 
 class Backend(Immediate):
@@ -121,10 +127,9 @@ async def controlled(
         await task
 
 
-async def new_cluster(clock: Any = None) -> EmbeddedCluster:
+async def new_cluster(clock: Any = None, crd: Path = OURS) -> EmbeddedCluster:
     cluster = EmbeddedCluster(clock or LoopClock(), Dice())
-    name = "argoproj.io_analysisruns.yaml"
-    cluster.install_crds([yaml.load((CRDS / name).read_text(), Loader=yaml.CSafeLoader)])
+    cluster.install_crds([yaml.load(crd.read_text(), Loader=yaml.CSafeLoader)])
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns"}}
     await cluster.api().create(NAMESPACES, None, namespace)
     return cluster
