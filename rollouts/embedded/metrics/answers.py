@@ -20,6 +20,7 @@ from rollouts.embedded.metrics.promql import (
     Value,
     evaluate,
     evaluate_range,
+    is_range_vector,
     parse,
 )
 from rollouts.embedded.metrics.samples import Source
@@ -75,8 +76,9 @@ def _failure(status: int, kind: str, message: str) -> Answer:
 
 def _query(form: Mapping[str, str], source: Source, now: int, options: Options | None) -> Body:
     at = read_time(form["time"], "time") if form.get("time") else now
-    value = evaluate(parse(form.get("query", "")), source, at, options)
-    kind, result = _result(value, at)
+    parsed = parse(form.get("query", ""))
+    value = evaluate(parsed, source, at, options)
+    kind, result = _result(value, at, matrix=is_range_vector(parsed))
     return {"resultType": kind, "result": result}
 
 
@@ -100,12 +102,12 @@ def _query_range(form: Mapping[str, str], source: Source, options: Options | Non
     return {"resultType": "matrix", "result": result}
 
 
-def _result(value: Value, at: int) -> tuple[str, Any]:
+def _result(value: Value, at: int, *, matrix: bool) -> tuple[str, Any]:
     if isinstance(value, float):
         return "scalar", _point(at, value)
     if isinstance(value, str):
         return "string", [at / 1000, value]
-    if any(isinstance(item, RangeVector) for item in value):
+    if matrix:
         return "matrix", _matrix([item for item in value if isinstance(item, RangeVector)])
     elements = [item for item in value if isinstance(item, Element)]
     return "vector", [{"metric": dict(e.labels), "value": _point(at, e.value)} for e in elements]

@@ -12,7 +12,13 @@ says so: subqueries, native histograms, ``or`` between matchers, and every other
 """
 
 from rollouts.embedded.metrics.promql.context import Dialect, Options, Value
-from rollouts.embedded.metrics.promql.engine import RangeResult, evaluate, evaluate_range, parse
+from rollouts.embedded.metrics.promql.engine import (
+    RangeResult,
+    evaluate,
+    evaluate_range,
+    is_range_vector,
+    parse,
+)
 from rollouts.embedded.metrics.promql.errors import (
     EvaluationFailed,
     PromqlError,
@@ -34,5 +40,6 @@ __all__ = [
     "Value",
     "evaluate",
     "evaluate_range",
+    "is_range_vector",
     "parse",
 ]

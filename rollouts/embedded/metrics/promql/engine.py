@@ -33,6 +33,12 @@ def parse(query: str) -> Any:
         raise QuerySyntaxError(str(error)) from error
 
 
+def is_range_vector(parsed: Any) -> bool:
+    """Tell whether a parsed query is a bare range selector, which only an instant query may answer."""
+    inner = parsed.expr if isinstance(parsed, ast.ParenExpr) else parsed
+    return is_range_vector(inner) if inner is not parsed else isinstance(parsed, ast.MatrixSelector)
+
+
 def evaluate(query: Any, source: Source, at: int, options: Options | None = None) -> Value:
     """Answer an instant query at ``at`` milliseconds; ``query`` is text or what ``parse`` returned."""
     parsed = parse(query) if isinstance(query, str) else query

@@ -37,6 +37,7 @@ def test_an_instant_vector_has_prometheus_shape():
         ('"text"', "string", [5.0, "text"]),
         ("a[10s] @ 10", "matrix", [{"metric": {"__name__": "a", "x": "1"}, "values": [[10.0, "2.5"]]}]),
         ("nothing", "vector", []),
+        ("(nothing[1m])", "matrix", []),
     ],
 )
 def test_each_kind_of_value_has_its_result_type(query, kind, result):
