@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cmp_to_key
 from typing import Any
 
-from analysis.conditions.builtins import compare, descending
+from analysis.conditions.arrays import compare, descending
 from analysis.conditions.errors import ConditionError
 from analysis.conditions.scope import Run, Scope
 from analysis.conditions.values import add, array, boolean, go_text, number
