@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rollouts.clock import Clock, Randomness, SystemClock, SystemRandomness
 from rollouts.controllers.analysisrun import controller as analysisrun
+from rollouts.controllers.application import controller as application
 from rollouts.controllers.rollout import controller as rollout
 from rollouts.kube.api import KubeApi
 from rollouts.kube.client import HttpKubeApi
@@ -32,7 +33,7 @@ Register = Callable[[Manager, Settings], None]
 
 CONTROLLERS: Mapping[Role, tuple[Register, ...]] = {
     "delivery": (rollout.register, analysisrun.register),
-    "git": (),
+    "git": (application.register,),
     "receiver": (),
     "dashboard": (),
 }

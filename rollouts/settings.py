@@ -54,10 +54,18 @@ class Settings(BaseModel):
     egress_allow: str = ""
     """Hosts (also ``*.example.com``) and CIDRs, comma-separated, that metric providers may reach; "" for all
     but link-local and metadata addresses."""
+    control_namespace: str = "argocd"
+    """Where AppProjects and repository Secrets live; Applications elsewhere need the project's leave."""
+    git_poll_seconds: float = Field(default=180.0, gt=0)
+    git_protocols: frozenset[str] = frozenset({"https", "http", "ssh", "git"})
+    """Protocols that a repository's address may have; ``file`` reads the disk of this machine."""
+    git_cache: str = ""
+    """Folder for copies of repositories; "" for a new temporary one."""
+    tracking_method: Literal["annotation", "label", "annotation+label"] = "annotation"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
 
-    @field_validator("roles", mode="before")
+    @field_validator("roles", "git_protocols", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return (

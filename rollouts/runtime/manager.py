@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry
@@ -82,6 +83,7 @@ class Manager:
             observe=self.metrics.event,
         )
         self._loops: dict[str, ControllerLoop] = {}
+        self._alongside: dict[str, Callable[[], Awaitable[None]]] = {}
 
     def add(self, controller: Controller) -> None:
         """Register a controller. Raises ValueError for a name in use."""
@@ -95,6 +97,10 @@ class Manager:
     def enqueue(self, controller: str, key: Key) -> None:
         """Have a key of a controller reconciled soon, for news that is not in the cache."""
         self._loops[controller].enqueue(key)
+
+    def alongside(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run something while the controllers run, and cancel it after them. It must not end by itself."""
+        self._alongside[name] = run
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set, then end in order. An error in any part ends all and is raised."""
@@ -131,8 +137,13 @@ class Manager:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(loop.run(), name=name) for name, loop in self._loops.items()]
+                others = [
+                    group.create_task(_awaited(run), name=name) for name, run in self._alongside.items()
+                ]
                 await first(stop.wait(), self.leadership.lost())
                 await self._drain(tasks)
+                for other in others:
+                    other.cancel()
         finally:
             gauge.set(0)
 
@@ -146,3 +157,7 @@ class Manager:
         for task in late:
             _log.warning("%s did not finish within %.0f s and is cancelled", task.get_name(), DRAIN_SECONDS)
             task.cancel()
+
+
+async def _awaited(run: Callable[[], Awaitable[None]]) -> None:
+    await run()

@@ -18,8 +18,13 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NOTIFIED = "notified.notifications.argoproj.io"
 ATTEMPT = "rollouts.dev/attempt"
 """Ours: which try of a revision an object belongs to; a retry never reads yesterday's verdict."""
+APPLIED_SHAPE = "rollouts.dev/applied-shape"
+"""Ours: which fields the last Git sync of an object named."""
 
 NOT_COPIED = frozenset(
-    {LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, WORKLOAD_GENERATION, NOTIFIED, ATTEMPT}
+    {
+        *(LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, WORKLOAD_GENERATION, NOTIFIED),
+        *(ATTEMPT, APPLIED_SHAPE),
+    }
 )
 """Annotations of a Rollout that its ReplicaSets do not get."""

@@ -13,11 +13,14 @@ SHARE = 0.5
 _LIMIT = re.compile(r"(\d+)(%?)")
 
 
-def refusal(*, tracked: int, to_prune: int, limit: str, allow_empty: bool, revision: str) -> str:
-    """Return why so many objects are not pruned automatically; "" when they may be."""
+def refusal(*, wanted: int, tracked: int, to_prune: int, limit: str, allow_empty: bool, revision: str) -> str:
+    """Return why so many objects are not pruned automatically; "" when they may be.
+
+    ``wanted`` objects are in Git, ``tracked`` ones in the cluster, ``to_prune`` of those not in Git.
+    """
     if not to_prune:
         return ""
-    if to_prune >= tracked and not allow_empty:
+    if not wanted and not allow_empty:
         return (
             f"Skipping sync attempt to [{revision}]: auto-sync will wipe out all resources ({to_prune} "
             f"of {tracked}); set spec.syncPolicy.automated.allowEmpty, or sync by hand with prune"

@@ -1,0 +1,348 @@
+"""A running sync operation: which stage is next, whether to wait or to try again, or its end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rollouts.api.argoproj import application as api
+from rollouts.api.scalars import ScalarError, parse_duration
+from rollouts.controllers.application.actions import Begin, Finish, Retry, Row, Run, Step, Wait
+from rollouts.controllers.application.decide.view import View
+from rollouts.gitops.apply import Action, ApplyObject, DeleteObject
+from rollouts.gitops.comparison import Compared, going
+from rollouts.gitops.health.model import Level
+from rollouts.gitops.plan.order import delete_policies
+from rollouts.gitops.plan.prune import PRUNE_LIMIT, refusal
+from rollouts.gitops.plan.stages import Stage, Task, stages
+from rollouts.kube.objects import (
+    NAMESPACES,
+    Manifest,
+    ObjectKey,
+    ReadOnly,
+    annotations_of,
+    format_time,
+    parse_time,
+    resource_version,
+    uid_of,
+)
+
+HOOK_OPERATION = "rollouts.dev/sync-operation"
+"""On a hook's object: the start of the operation that it ran for."""
+
+
+def proceed(view: View) -> Step:
+    """Return the next step of the operation that runs."""
+    state, now = view.operation_state, view.snapshot.now
+    if state.get("phase") == "Terminating":
+        return Finish("Failed", "Operation terminated")
+    failed_at = parse_time(state.get("finishedAt"))
+    if failed_at is not None:
+        due = failed_at + backoff(state.get("operation") or {}, int(state.get("retryCount") or 0))
+        return _again(view) if now >= due else Wait(str(state.get("message", "")), due)
+    if view.obstacles:
+        return fail(view, "; ".join(text for _, text in view.obstacles))
+    if view.snapshot.source.targets is None:
+        return Wait("waiting for the repository")
+    if _superseded(view):
+        return _again(view)
+    unsupported = _unsupported(sync_of(view))
+    if unsupported:
+        return Finish("Error", unsupported)
+    return _stage(view)
+
+
+def sync_of(view: View) -> ReadOnly:
+    """Return ``operation.sync`` of the running operation."""
+    return (view.operation_state.get("operation") or {}).get("sync") or {}
+
+
+def is_automated(operation: ReadOnly) -> bool:
+    """Tell whether nobody asked for the operation."""
+    return bool((operation.get("initiatedBy") or {}).get("automated"))
+
+
+def rows_of(view: View) -> Sequence[Row]:
+    """Return the results that the operation has so far."""
+    return (view.operation_state.get("syncResult") or {}).get("resources") or ()
+
+
+def _superseded(view: View) -> bool:
+    """An automated operation always goes for the newest revision."""
+    operation = view.operation_state.get("operation") or {}
+    revision = view.snapshot.source.revision
+    return is_automated(operation) and bool(revision) and sync_of(view).get("revision") != revision
+
+
+def _again(view: View) -> Begin:
+    state = view.operation_state
+    operation = dict(state.get("operation") or {})
+    sync = dict(operation.get("sync") or {})
+    if is_automated(operation) and view.snapshot.source.revision != sync.get("revision"):
+        sync["revision"] = view.snapshot.source.revision
+        sync["source"] = view.snapshot.source_manifest
+        sync.pop("resources", None)
+        sync.pop("autoHealAttemptsCount", None)
+        return Begin({**operation, "sync": sync})
+    count = int(state.get("retryCount") or 0)
+    return Begin(operation, count, str(state.get("startedAt") or ""), f"Retrying operation. Attempt #{count}")
+
+
+def _unsupported(sync: ReadOnly) -> str:
+    for field in ("manifests", "sources", "dryRun"):
+        if sync.get(field):
+            return f"operation.sync.{field} is not supported yet; remove it and sync again"
+    return ""
+
+
+def backoff(operation: ReadOnly, count: int) -> timedelta:
+    """Return the wait before retry ``count`` (from 1): duration × factorⁿ, at most maxDuration."""
+    raw: Any = (operation.get("retry") or {}).get("backoff") or {}
+    first = _duration(raw.get("duration"), api.DEFAULT_RETRY_DURATION)
+    longest = _duration(raw.get("maxDuration"), api.DEFAULT_RETRY_MAX_DURATION)
+    factor = int(raw.get("factor") or api.DEFAULT_RETRY_FACTOR)
+    return min(longest, first * float(factor ** min(count, 20)))
+
+
+def _duration(text: Any, default: str) -> timedelta:
+    try:
+        return parse_duration(text or default)
+    except ScalarError:
+        return parse_duration(default)
+
+
+def fail(view: View, message: str) -> Retry | Finish:
+    """Return the end of this attempt: another one later, or the end of the operation."""
+    operation = view.operation_state.get("operation") or {}
+    limit = int((operation.get("retry") or {}).get("limit") or 0)
+    count = int(view.operation_state.get("retryCount") or 0)
+    if limit < 0 or count < limit:
+        until: datetime = view.snapshot.now + backoff(operation, count + 1)
+        return Retry(f"{message}. Retrying attempt #{count + 1} at {format_time(until)}", until)
+    return Finish("Failed", f"{message} (retried {count} times)." if count else message)
+
+
+# --- stages
+
+
+def _stage(view: View) -> Step:
+    if view.snapshot.namespace_missing and view.options.yes("CreateNamespace"):
+        action = ApplyObject(key=_namespace_key(view), manifest=_namespace(view))
+        return Run((action,), message=f"creating namespace {action.key.name}")
+    rows = {_identity(row): row for row in rows_of(view)}
+    listed = sync_of(view).get("resources")
+    only = frozenset(_place(entry) for entry in listed) if listed else None
+    ordered = stages(view.compared, only=only)
+    for index, stage in enumerate(ordered):
+        todo = [task for task in stage.tasks if task.identity not in rows]
+        failed = [row for row in rows.values() if row.get("status") == "SyncFailed"]
+        if not todo:
+            waiting = _hooks_running(view, stage)
+            if waiting is not None:
+                return waiting
+            continue
+        if failed:
+            break
+        unready = _unready(view, ordered[:index]) if any(t.kind != "prune" for t in todo) else None
+        return unready or _run(view, todo)
+    return _concluded(view, list(rows.values()), len(ordered))
+
+
+def _concluded(view: View, rows: Sequence[Row], count: int) -> Step:
+    failed = [row for row in rows if row.get("status") == "SyncFailed"]
+    if failed:
+        reason = "; ".join(f"{row.get('kind')} {row.get('name')}: {row.get('message')}" for row in failed[:5])
+        return fail(view, f"one or more objects failed to apply, reason: {reason}")
+    done = "all tasks run" if count <= 1 else "no more tasks"
+    return Finish("Succeeded", f"successfully synced ({done})")
+
+
+def _unready(view: View, earlier: Sequence[Stage]) -> Step | None:
+    """Return the wait for the objects of earlier stages; a degraded one fails the operation."""
+    waiting = []
+    for task in (task for stage in earlier for task in stage.tasks if task.kind == "apply"):
+        level = task.one.health.level if task.one.health else Level.HEALTHY
+        if task.one.live is None:
+            level = Level.MISSING
+        name = f"{task.key.resource.group}/{task.key.resource.kind}/{task.key.name}"
+        if level is Level.DEGRADED:
+            return fail(
+                view,
+                "one or more synchronization tasks completed unsuccessfully, reason: "
+                f"{name} is degraded: {task.one.health.message if task.one.health else ''}",
+            )
+        if level in (Level.PROGRESSING, Level.MISSING):
+            waiting.append(name)
+    if not waiting:
+        return None
+    more = f" and {len(waiting) - 1} more resources" if len(waiting) > 1 else ""
+    return Wait(f"waiting for healthy state of {waiting[0]}{more}")
+
+
+def _hooks_running(view: View, stage: Stage) -> Step | None:
+    for task in (task for task in stage.tasks if task.kind == "hook"):
+        if not _is_of_this(view, task.one):
+            continue
+        level = task.one.health.level if task.one.health else Level.HEALTHY
+        name = f"{task.phase.wire} hook {task.key}"
+        if level is Level.DEGRADED:
+            message = task.one.health.message if task.one.health else ""
+            return fail(
+                view,
+                "one or more synchronization tasks completed unsuccessfully, reason: "
+                f"{name} failed: {message}",
+            )
+        if level is Level.PROGRESSING and not going(task.one):
+            return Wait(f"waiting for completion of {name}")
+        if "HookSucceeded" in delete_policies(task.one.live or {}) and not going(task.one):
+            return Run((_delete(task.one),), message=f"{name} is done")
+    return None
+
+
+def _run(view: View, todo: Sequence[Task]) -> Step:
+    actions: list[Action] = []
+    rows: dict[ObjectKey, Row] = {}
+    settled: list[Row] = []
+    for task in todo:
+        action, row = _task(view, task)
+        if action is not None:
+            actions.append(action)
+        if row is not None and action is not None:
+            rows[task.key] = row
+        elif row is not None:
+            settled.append(row)
+    if not actions and not settled:
+        return Wait("waiting for the hooks of the last sync to be deleted")
+    return Run(tuple(actions), rows, settled, "")
+
+
+def _task(view: View, task: Task) -> tuple[Action | None, Row | None]:
+    match task.kind:
+        case "prune":
+            return _prune(view, task)
+        case "hook":
+            return _hook(view, task)
+        case "apply":
+            return _apply(view, task)
+
+
+def _apply(view: View, task: Task) -> tuple[Action | None, Row | None]:
+    one = task.one
+    if not one.needs_apply:
+        resource = task.key.resource
+        return None, row_of(task, "Synced", f"{resource.kind.lower()}/{task.key.name} unchanged")
+    version = resource_version(one.live or {})
+    action = ApplyObject(
+        key=one.key,
+        manifest=one.effective or {},
+        resource_version=version if one.guarded else "",
+        before=version,
+        replace=one.options.yes("Replace"),
+    )
+    return action, row_of(task, "Synced", "")
+
+
+def _prune(view: View, task: Task) -> tuple[Action | None, Row | None]:
+    if going(task.one):
+        return None, row_of(task, "Pruned", "pruned")
+    if not sync_of(view).get("prune"):
+        return None, row_of(task, "PruneSkipped", "ignored (requires pruning)")
+    if not task.one.may_prune:
+        return None, row_of(task, "PruneSkipped", "ignored (no prune: its sync options forbid it)")
+    held = prune_refusal(view) if is_automated(view.operation_state.get("operation") or {}) else ""
+    if held:
+        return None, row_of(task, "PruneSkipped", held)
+    return _delete(task.one), row_of(task, "Pruned", "pruned")
+
+
+def prune_refusal(view: View) -> str:
+    """Return why an automated sync does not prune now; "" when it may."""
+    to_prune = [one for one in view.compared if one.may_prune and not going(one)]
+    automated = view.snapshot.automated
+    return refusal(
+        wanted=sum(1 for one in view.compared if one.target is not None and not one.is_hook),
+        tracked=len(view.snapshot.tracked),
+        to_prune=len(to_prune),
+        limit=view.snapshot.annotations.get(PRUNE_LIMIT, ""),
+        allow_empty=bool(automated and automated.allow_empty),
+        revision=view.snapshot.source.revision,
+    )
+
+
+def _hook(view: View, task: Task) -> tuple[Action | None, Row | None]:
+    """Create the hook's object anew; one of an earlier operation is deleted before, and waited for."""
+    one = task.one
+    if one.live is not None and not _is_of_this(view, one):
+        return (None, None) if going(one) else (_delete(one), None)
+    if one.live is not None:
+        return None, row_of(task, "Synced", f"{task.key.name} created")
+    manifest = dict(one.target.manifest if one.target else {})
+    notes = {**annotations_of(manifest), HOOK_OPERATION: _operation_id(view)}
+    manifest["metadata"] = {**manifest["metadata"], "annotations": notes}
+    return ApplyObject(key=one.key, manifest=manifest), row_of(task, "Synced", "")
+
+
+def _operation_id(view: View) -> str:
+    state = view.operation_state
+    return f"{state.get('startedAt', '')}/{state.get('retryCount') or 0}"
+
+
+def _is_of_this(view: View, one: Compared) -> bool:
+    return annotations_of(one.live or {}).get(HOOK_OPERATION) == _operation_id(view)
+
+
+def _delete(one: Compared) -> DeleteObject:
+    return DeleteObject(key=one.key, uid=uid_of(one.live or {}), propagation=one.options.propagation)
+
+
+def row_of(task: Task, status: str, message: str) -> Row:
+    """Return one entry of ``syncResult.resources``."""
+    resource = task.key.resource
+    row: Row = {
+        "group": resource.group,
+        "version": resource.version,
+        "kind": resource.kind,
+        "namespace": task.key.namespace,
+        "name": task.key.name,
+        "status": status,
+        "message": message,
+        "hookPhase": "Running" if task.kind != "prune" else "Succeeded",
+        "syncPhase": task.phase.wire,
+    }
+    if task.kind == "hook":
+        row["hookType"] = task.phase.wire
+    return row
+
+
+def _identity(row: ReadOnly) -> tuple[str, str, str, str, str]:
+    return (
+        str(row.get("group") or ""),
+        str(row.get("kind") or ""),
+        str(row.get("namespace") or ""),
+        str(row.get("name") or ""),
+        str(row.get("syncPhase") or "Sync"),
+    )
+
+
+def _place(entry: ReadOnly) -> tuple[str, str, str, str]:
+    return (
+        str(entry.get("group") or ""),
+        str(entry.get("kind") or ""),
+        str(entry.get("namespace") or ""),
+        str(entry.get("name") or ""),
+    )
+
+
+def _namespace_key(view: View) -> ObjectKey:
+    return ObjectKey(NAMESPACES, "", view.snapshot.spec.destination.namespace)
+
+
+def _namespace(view: View) -> Manifest:
+    policy = view.snapshot.spec.sync_policy
+    wanted = (
+        policy.managed_namespace_metadata.manifest() if policy and policy.managed_namespace_metadata else {}
+    )
+    kept = {field: wanted[field] for field in ("labels", "annotations") if wanted.get(field)}
+    name = view.snapshot.spec.destination.namespace
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **kept}}
