@@ -18,6 +18,8 @@ from rollouts.embedded.managed import Manager, tracked, without
 from rollouts.embedded.shapes import Shape
 from rollouts.kube.objects import Manifest, format_time, parse_time
 
+BEFORE_FIRST_APPLY = "before-first-apply"
+
 
 def server_side_apply(
     live: Manifest, config: Manifest, manager: Manager, shape: Shape, *, force: bool
@@ -28,6 +30,8 @@ def server_side_apply(
     owner are not removed, only overwritten.
     """
     entries: Sequence[Manifest] = live["metadata"].get("managedFields") or ()
+    if not entries and live["metadata"].get("uid"):
+        entries = [_before_first_apply(live, manager, shape)]
     mine = next((e for e in entries if manager.owns(e)), None)
     others = [e for e in entries if mine is not e]
     wanted = tracked(config)
@@ -41,13 +45,19 @@ def server_side_apply(
         del owned["f:metadata"]
     dropped = fieldsets.difference(_fields(mine), owned)
     if dropped:
-        merged = _prune(merged, dropped, _all(others), shape) or {"metadata": {}}
+        merged = _prune(merged, dropped, _all([*others, {"fieldsV1": owned}]), shape) or {"metadata": {}}
     if owned:
         fresh = manager.entry(owned)
         if mine is not None and {**mine, "time": ""} == {**fresh, "time": ""} and before == merged:
             fresh = mine
         others.append(fresh)
     return _rejoin(live, merged), others
+
+
+def _before_first_apply(live: Manifest, manager: Manager, shape: Shape) -> Manifest:
+    """Return the owner of all that an object without managed fields has when it is first applied to."""
+    owner = Manager(BEFORE_FIRST_APPLY, "Update", manager.api_version, manager.time)
+    return owner.entry(fieldsets.of_value(tracked(live), shape))
 
 
 def _check_keys(value: Any, shape: Shape, path: str) -> None:
@@ -120,7 +130,7 @@ def _describe(entry: Mapping[str, Any]) -> str:
         who += f' with subresource "{entry["subresource"]}"'
     if entry["operation"] != "Update":
         return who
-    moment = parse_time(entry.get("time"))
+    moment = parse_time(entry.get("time")) if entry["manager"] != BEFORE_FIRST_APPLY else None
     when = f" at {format_time(moment or datetime.min.replace(tzinfo=UTC))}" if moment else ""
     return f"{who} using {entry['apiVersion']}{when}"
 
@@ -132,33 +142,57 @@ def _merge(live: Any, config: Any, shape: Shape) -> Any:
         for name, value in config.items():
             out[name] = _merge(live.get(name), value, shape.child(name))
         return out
-    if isinstance(config, list) and isinstance(live, list) and not shape.atomic:
-        if shape.is_set:
-            return live + [item for item in config if item not in live]
-        if shape.keys and shape.is_keyed(config) and shape.is_keyed(live):
-            return _merge_items(live, config, shape)
+    both = isinstance(config, list) and isinstance(live, list) and not shape.atomic
+    if both and shape.is_keyed(config) and shape.is_keyed(live):
+        return _merge_items(live, config, shape)
     return config
 
 
 def _merge_items(live: list[Any], config: list[Any], shape: Shape) -> list[Any]:
+    held = {shape.item_key(item): item for item in live}
     wanted = {shape.item_key(item): item for item in config}
     element = shape.element()
-    held = {shape.item_key(item): item for item in live}
-    ordered = [*held, *(key for key in wanted if key not in held)]
-    if all(key in wanted for key in held):
-        ordered = list(wanted)
-    return [_merge(held.get(k), wanted[k], element) if k in wanted else held[k] for k in ordered]
+    return [
+        _merge(held.get(key), wanted[key], element) if key in wanted else held[key]
+        for key in _joined_order(list(held), list(wanted))
+    ]
+
+
+def _joined_order(live: list[str], config: list[str]) -> list[str]:
+    """Join two orders: the applied one rules, and items of the live list alone stay where they are."""
+    shared = [key for key in config if key in set(live)]
+    wanted = set(config)
+    order: list[str] = []
+    left = right = 0
+    while left < len(live) or right < len(config):
+        here = live[left] if left < len(live) else None
+        if here is not None and here not in wanted:
+            order.append(here)
+            left += 1
+        elif here is not None and right < len(config) and here not in (config[right], *shared[:1]):
+            left += 1  # it comes later in the applied order, or has come already
+        elif right < len(config):
+            left += here == config[right]
+            order.append(config[right])
+            shared = [key for key in shared if key != config[right]]
+            right += 1
+        else:
+            left += 1
+    return order
 
 
 def _prune(value: Any, dropped: Fields, kept: Fields, shape: Shape) -> Any:
-    """Remove the members of ``dropped`` that nobody in ``kept`` owns; None when a container is left empty."""
+    """Remove the members of ``dropped`` that nobody in ``kept`` owns; None when a container is left empty.
+
+    A named field goes whole when nobody owns anything in it, with the defaults that it was given.
+    """
     if isinstance(value, dict):
         out = dict(value)
         for key, below in dropped.items():
             name = key[2:]
             if key == SELF or name not in out:
                 continue
-            if key not in kept and _goes_whole(below):
+            if key not in kept and (_goes_whole(below) or shape.is_named(name)):
                 del out[name]
                 continue
             if below:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rollouts.embedded.shapes import ATOMIC, METADATA, UNKNOWN, Shape, fields, list_map
+from rollouts.embedded.shapes import ATOMIC, MAP, METADATA, STRUCT, Shape, fields, list_map
 
 _CONDITIONS = list_map("type")
 _MERGED_PRIMITIVES = Shape(merge_key="")
@@ -21,7 +21,7 @@ _CONTAINER = fields(
     ),
     volumeMounts=list_map("mountPath"),
     volumeDevices=list_map("devicePath"),
-    resources=fields(claims=list_map("name", merge_key=None)),
+    resources=fields(claims=list_map("name", merge_key=None), limits=MAP, requests=MAP),
 )
 _CONTAINERS = list_map("name", items=_CONTAINER)
 
@@ -41,7 +41,7 @@ _TEMPLATE = fields(metadata=METADATA, spec=_POD_SPEC)
 _CONTAINER_STATUSES = Shape()
 
 
-def _kind(spec: Shape = UNKNOWN, status: Shape = UNKNOWN, **others: Shape) -> Shape:
+def _kind(spec: Shape = STRUCT, status: Shape = STRUCT, **others: Shape) -> Shape:
     return fields(metadata=METADATA, spec=spec, status=status, **others)
 
 
@@ -79,6 +79,8 @@ SHAPES: Mapping[str, Shape] = {
         fields(conditions=_CONDITIONS, addresses=list_map("type")),
     ),
     "ServiceAccount": _kind(secrets=list_map("name"), imagePullSecrets=Shape(merge_key="name")),
+    "ConfigMap": _kind(data=MAP, binaryData=MAP),
+    "Secret": _kind(data=MAP),
     "Event": _kind(involvedObject=ATOMIC),
     "Lease": _kind(),
     "Ingress": _kind(),

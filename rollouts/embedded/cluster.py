@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from rollouts.embedded.apiserver import ApiServer
 from rollouts.embedded.failures import ApiFailure
 from rollouts.embedded.local import LocalApi
 from rollouts.embedded.server import TOKEN_PREFIX, HttpServer, same_token
-from rollouts.embedded.store import HISTORY, Name
+from rollouts.embedded.store import HISTORY, Change, Collection, Name
 from rollouts.embedded.writes import Options
 from rollouts.kube.api import KubeApi, PatchKind
 from rollouts.kube.objects import CRDS, Manifest
@@ -90,6 +90,10 @@ class EmbeddedCluster:
                 raise ValueError(
                     f"CustomResourceDefinition {name or '(no name)'}: {failure.message}"
                 ) from None
+
+    def observe(self, observer: Callable[[Collection, Change], None]) -> None:
+        """Call ``observer`` with every change of the store, before the write returns."""
+        self._api.store.observe(observer)
 
     def compact(self) -> None:
         """Forget all history, so that watches and pages from before now get 410."""

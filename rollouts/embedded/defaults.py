@@ -53,13 +53,13 @@ def pod_spec(spec: Any, *, pod: bool = False) -> Any:
         out["serviceAccountName"] = out["serviceAccount"]
     for name in ("containers", "initContainers"):
         if isinstance(out.get(name), list):
-            out[name] = [_container(c) for c in out[name]]
+            out[name] = [_container(c, pod=pod) for c in out[name]]
     if isinstance(out.get("volumes"), list):
         out["volumes"] = [_volume(v) for v in out["volumes"]]
     return out
 
 
-def _container(container: Any) -> Any:
+def _container(container: Any, *, pod: bool) -> Any:
     if not _is_map(container):
         return container
     image = str(container.get("image") or "")
@@ -72,7 +72,8 @@ def _container(container: Any) -> Any:
         imagePullPolicy="IfNotPresent" if pinned else "Always",
         resources={},
     )
-    out["resources"] = _resources(out["resources"])
+    if pod:
+        out["resources"] = _resources(out["resources"])
     if isinstance(out.get("ports"), list):
         out["ports"] = [_with(p, protocol="TCP") if _is_map(p) else p for p in out["ports"]]
     if isinstance(out.get("env"), list):

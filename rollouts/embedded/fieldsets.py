@@ -40,6 +40,8 @@ def all_of(value: Any, shape: Shape) -> Fields:
     elif not shape.is_set:
         element = shape.element()
         below = {shape.item_key(item): all_of(item, element) for item in value}
+    if shape.struct and shape.children:
+        return below  # a part of its parent, not a value that comes and goes
     return {SELF: {}, **below}
 
 

@@ -73,6 +73,15 @@ def tracked(obj: Mapping[str, Any]) -> Manifest:
     return out
 
 
+def ordered(entries: Sequence[Manifest]) -> list[Manifest]:
+    """Return the entries as objects carry them: applies first, then by time and name."""
+    return sorted(entries, key=_rank)
+
+
+def _rank(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return (entry["operation"], entry.get("time", ""), entry["manager"], entry.get("subresource", ""))
+
+
 def after_update(
     old: Mapping[str, Any] | None,
     new: Mapping[str, Any],

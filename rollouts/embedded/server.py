@@ -8,9 +8,9 @@ from contextlib import aclosing
 from typing import Any
 
 import orjson
-import yaml
 from aiohttp import web
 
+from rollouts.api.yamlio import YamlError, load_all
 from rollouts.embedded import discovery, openapi, tables
 from rollouts.embedded.apiserver import VERSION, ApiServer
 from rollouts.embedded.deletion import DeleteOptions
@@ -315,9 +315,12 @@ def _decode(raw: bytes, *, yaml_allowed: bool) -> Any:
         if not yaml_allowed:
             raise bad_request(f"the body of the request is not JSON: {wrong}") from None
     try:
-        return yaml.safe_load(raw)
-    except yaml.YAMLError as wrong:
+        documents = load_all(raw)
+    except YamlError as wrong:
         raise bad_request(f"the body of the request is neither JSON nor YAML: {wrong}") from None
+    if len(documents) != 1:
+        raise bad_request(f"the body of the request has {len(documents)} YAML documents instead of one")
+    return documents[0]
 
 
 def same_token(a: str, b: str) -> bool:

@@ -18,7 +18,9 @@ import orjson
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One node. ``keys`` makes a list a map; ``merge_key`` is the key of strategic merge patches ("" for a
-    list of primitives that merges), None where such a patch replaces the list."""
+    list of primitives that merges), None where such a patch replaces the list.
+
+    ``struct`` marks a built-in type, whose fields are all named although only some have a shape here."""
 
     children: Mapping[str, Shape] = field(default_factory=dict)
     values: Shape | None = None
@@ -27,15 +29,20 @@ class Shape:
     key_defaults: Mapping[str, Any] = field(default_factory=dict)
     is_set: bool = False
     atomic: bool = False
+    struct: bool = False
     merge_key: str | None = None
 
     def child(self, name: str) -> Shape:
         """Return the shape of a field."""
-        return self.children.get(name) or self.values or UNKNOWN
+        return self.children.get(name) or self.values or (STRUCT if self.struct else UNKNOWN)
+
+    def is_named(self, name: str) -> bool:
+        """Tell whether a field is one of a type, not an entry of a map."""
+        return self.struct or name in self.children
 
     def element(self) -> Shape:
         """Return the shape of a list's items."""
-        return self.items or UNKNOWN
+        return self.items or (STRUCT if self.struct else UNKNOWN)
 
     def identity(self, item: Any) -> tuple[Any, ...] | None:
         """Return the values of an item's keys, None when one is missing."""
@@ -59,6 +66,8 @@ class Shape:
 
 
 UNKNOWN = Shape()
+STRUCT = Shape(struct=True)
+MAP = Shape(values=UNKNOWN)
 ATOMIC = Shape(atomic=True)
 
 
@@ -74,11 +83,13 @@ def list_map(
 
 
 def fields(**children: Shape) -> Shape:
-    """Return an object with known fields."""
-    return Shape(children=children)
+    """Return an object of a built-in type, of whose fields these need telling."""
+    return Shape(children=children, struct=True)
 
 
 METADATA = fields(
+    labels=MAP,
+    annotations=MAP,
     finalizers=Shape(is_set=True, merge_key=""),
     ownerReferences=list_map("uid"),
     managedFields=ATOMIC,

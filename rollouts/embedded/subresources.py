@@ -44,7 +44,7 @@ def _selector_text(selector: Any) -> str:
 
 
 class Scales:
-    """The scale subresource."""
+    """The scale subresource. As on a real server, scaling a custom resource records no manager."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -84,7 +84,8 @@ class Scales:
         uid = _at(body, ("metadata", "uid"))
         held = {**obj["metadata"], "resourceVersion": version, "uid": uid or obj["metadata"]["uid"]}
         obj["metadata"] = held
-        written = self._writer.update(kind, key, entry, obj, options, "scale")
+        managed = entry.object["metadata"].get("managedFields") if kind.custom else None
+        written = self._writer.update(kind, key, entry, obj, options, "scale", managed)
         return Written(self._view(kind, written.entry), warnings=written.warnings)
 
     def patch(

@@ -26,7 +26,7 @@ from rollouts.embedded.failures import (
     not_found,
     unsupported_media_type,
 )
-from rollouts.embedded.managed import Manager, after_update
+from rollouts.embedded.managed import Manager, after_update, ordered
 from rollouts.embedded.resources import ResourceType
 from rollouts.embedded.store import Collection, Entry, Name, Store
 from rollouts.kube.api import PatchKind
@@ -118,7 +118,8 @@ class Writer:
         if self.collection(kind).get(draft.key) is not None:
             raise already_exists(kind.plural, kind.group, draft.key.name)
         if managed is None:
-            managed = after_update(None, obj, (), self._manager(kind, options), kind.shape)
+            tracked = {k: v for k, v in obj.items() if k != "status" or not kind.status}
+            managed = after_update(None, tracked, (), self._manager(kind, options), kind.shape)
         if managed:
             obj["metadata"]["managedFields"] = managed
         return Written(self._save(draft, obj), created=True, warnings=tuple(draft.warnings))
@@ -294,7 +295,7 @@ class Writer:
             managed = entries if reset_owners else after_update(old, obj, entries, manager, kind.shape)
         obj["metadata"].pop("managedFields", None)
         if managed:
-            obj["metadata"]["managedFields"] = managed
+            obj["metadata"]["managedFields"] = ordered(managed)
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if obj == {**old, "apiVersion": kind.api_version}:
             return Written(current, warnings=tuple(draft.warnings))

@@ -237,3 +237,49 @@ async def test_an_update_takes_fields_from_an_applier(cluster: Subject) -> None:
     answer = await cluster.merge(WIDGETS, "a", {"spec": {"size": 7}}, field_manager="editor")
     assert _owned(answer, "one") == {"f:spec": {"f:code": {}}}
     assert _owned(answer, "editor", "Update") == {"f:spec": {"f:size": {}}}
+
+
+async def test_a_named_field_goes_with_its_defaults_when_nobody_owns_anything_in_it(cluster: Subject) -> None:
+    await cluster.apply(WIDGETS, widget("a", {"size": 1, "nested": {"note": "n"}}), "one")
+    answer = await cluster.apply(WIDGETS, widget("a", {"size": 1}), "one")
+    assert "nested" not in answer["spec"]
+
+
+async def test_a_probe_goes_with_its_defaults_when_it_is_applied_no_more(cluster: Subject) -> None:
+    body = deployment("d")
+    container = body["spec"]["template"]["spec"]["containers"][0]
+    container["readinessProbe"] = {"httpGet": {"port": 80}}
+    await cluster.apply(DEPLOYMENTS, body, "one")
+    answer = await cluster.apply(DEPLOYMENTS, deployment("d"), "one")
+    assert "readinessProbe" not in answer["spec"]["template"]["spec"]["containers"][0]
+
+
+async def test_the_applied_order_of_items_rules(cluster: Subject) -> None:
+    def parts(*names: str) -> dict[str, Any]:
+        return {"size": 1, "parts": [{"name": name} for name in names]}
+
+    await cluster.apply(WIDGETS, widget("a", parts("x", "y")), "one")
+    answer = await cluster.apply(WIDGETS, widget("a", parts("z", "x")), "two")
+    assert [p["name"] for p in answer["spec"]["parts"]] == ["z", "x", "y"]
+    answer = await cluster.apply(WIDGETS, widget("a", parts("y", "x")), "one")
+    assert [p["name"] for p in answer["spec"]["parts"]] == ["z", "y", "x"]
+
+
+async def test_what_has_no_managed_fields_belongs_to_before_first_apply(cluster: Subject) -> None:
+    await cluster.create(WIDGETS, widget("a", {"size": 1, "code": "abc"}))
+    await cluster.merge(WIDGETS, "a", {"metadata": {"managedFields": [{}]}})
+    assert "managedFields" not in (await cluster.get(WIDGETS, "a"))["metadata"]
+    with pytest.raises(errors.Conflict) as refused:
+        await cluster.apply(WIDGETS, widget("a", {"size": 2}), "one")
+    assert 'conflict with "before-first-apply" using contract.example.com/v1' in refused.value.message
+
+
+async def test_scaling_a_deployment_takes_replicas_from_who_applied_them(cluster: Subject) -> None:
+    await cluster.apply(DEPLOYMENTS, deployment("d"), "one")
+    patch = {"spec": {"replicas": 1, "paused": True}}
+    await cluster.api.patch(
+        DEPLOYMENTS, cluster.namespace, "d", patch, subresource="scale", field_manager="scaler"
+    )
+    with pytest.raises(errors.Conflict) as refused:
+        await cluster.apply(DEPLOYMENTS, deployment("d"), "one")
+    assert '"scaler" with subresource "scale"' in refused.value.message

@@ -104,7 +104,7 @@ async def test_probes_ports_env_and_volumes_get_their_defaults(cluster: Subject)
         "failureThreshold": 3,
     }
     assert found["env"][0]["valueFrom"]["fieldRef"] == {"apiVersion": "v1", "fieldPath": "status.podIP"}
-    assert found["resources"] == {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}
+    assert found["resources"] == {"limits": {"cpu": "1"}}
     assert spec["volumes"] == [
         {"name": "c", "configMap": {"name": "x", "defaultMode": 420}},
         {"name": "e", "emptyDir": {}},
@@ -128,6 +128,13 @@ async def test_a_pod_starts_pending(cluster: Subject) -> None:
     assert answer["status"]["qosClass"] == "BestEffort"
     assert answer["spec"]["enableServiceLinks"] is True
     assert answer["metadata"]["generation"] == 1
+
+
+async def test_a_pods_requests_default_to_its_limits(cluster: Subject) -> None:
+    container = {"name": "main", "image": "x:1", "resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}
+    answer = await cluster.create(PODS, pod("p", containers=[container]))
+    assert answer["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "1", "memory": "1Gi"}
+    assert answer["status"]["qosClass"] == "Guaranteed"
 
 
 async def test_a_job_gets_its_selector_and_labels(cluster: Subject) -> None:
