@@ -37,9 +37,23 @@ NAME = "shop"
 SPACE = "ns"
 
 
-def configmap(name: str = "settings", namespace: str = "", **data: str) -> str:
-    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+def configmap(
+    name: str = "settings", namespace: str = "", annotations: Mapping[str, str] | None = None, **data: str
+) -> str:
+    metadata = {"name": name, "namespace": namespace, "annotations": dict(annotations or {})}
+    kept = {key: value for key, value in metadata.items() if value}
+    return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": kept, "data": data})
+
+
+def job(name: str, annotations: Mapping[str, str]) -> str:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "job:1"}]}
+    body = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "annotations": dict(annotations)},
+        "spec": {"template": {"spec": pod}},
+    }
+    return yaml.safe_dump(body)
 
 
 def rollout(image: str, name: str = "web", **spec: Any) -> str:
