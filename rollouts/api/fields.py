@@ -71,8 +71,6 @@ _SET_WHEN_EMPTY = frozenset((*_ROUTERS, *_INACTIVE_STEPS))
 """Fields that ask for something already by being there, such as ``smi: {}``."""
 
 _INACTIVE: tuple[str, ...] = (
-    "workloadRef",
-    "restartAt",
     "strategy.canary.pingPong",
     *(f"strategy.canary.trafficRouting.{router}" for router in _ROUTERS),
     *(f"strategy.canary.steps[].{step}" for step in _INACTIVE_STEPS),

@@ -264,15 +264,15 @@ def build(
     pod_hash: str,
     revision: int,
     *,
+    selector: ReadOnly,
     min_ready_seconds: int,
     desired: int,
 ) -> Manifest:
     """Return the manifest of a new ReplicaSet with no pods yet, owned by the Rollout."""
     metadata = template.get("metadata") or {}
     pod_labels = {**(metadata.get("labels") or {}), labels.POD_TEMPLATE_HASH: pod_hash}
-    spec = rollout.get("spec") or {}
-    selector = dict(spec.get("selector") or {})
-    selector["matchLabels"] = {**(selector.get("matchLabels") or {}), labels.POD_TEMPLATE_HASH: pod_hash}
+    own_selector = dict(selector)
+    own_selector["matchLabels"] = {**(selector.get("matchLabels") or {}), labels.POD_TEMPLATE_HASH: pod_hash}
     notes = {k: v for k, v in objects.annotations_of(rollout).items() if k not in labels.NOT_COPIED}
     notes |= {labels.REVISION: str(revision), labels.DESIRED_REPLICAS: str(desired)}
     own_labels = dict(pod_labels)
@@ -292,7 +292,7 @@ def build(
         "spec": {
             "replicas": 0,
             "minReadySeconds": min_ready_seconds,
-            "selector": selector,
+            "selector": own_selector,
             "template": {**template, "metadata": {**metadata, "labels": pod_labels}},
         },
     }

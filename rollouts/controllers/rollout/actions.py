@@ -123,10 +123,27 @@ class DeleteAnalysisRun:
 class PatchRollout:
     """Write the Rollout's own annotations or spec.replicas, only if nobody changed it since observed."""
 
-    resource_version: str
     annotations: Mapping[str, str | None] = field(default_factory=dict)
     replicas: int | None = None
     event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictPod:
+    """Ask the API server to evict a pod; a PodDisruptionBudget may refuse, and it is asked again later."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleWorkload:
+    """Scale the Deployment that ``spec.workloadRef`` names."""
+
+    name: str
+    uid: str
+    before: int
+    replicas: int
 
 
 Action = (
@@ -140,6 +157,8 @@ Action = (
     | TerminateAnalysisRun
     | DeleteAnalysisRun
     | PatchRollout
+    | EvictPod
+    | ScaleWorkload
 )
 
 

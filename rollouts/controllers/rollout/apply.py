@@ -15,15 +15,17 @@ from rollouts.controllers.rollout.actions import (
     DeleteReplicaSet,
     EditRoute,
     Event,
+    EvictPod,
     PatchReplicaSet,
     PatchRollout,
+    ScaleWorkload,
     SwitchService,
     TerminateAnalysisRun,
 )
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
-from rollouts.controllers.rollout.status import merge_patch
 from rollouts.kube import errors, objects
 from rollouts.kube.api import KubeApi
+from rollouts.kube.mergepatch import merge_patch
 from rollouts.kube.objects import Manifest, Resource
 from rollouts.traffic.router import Edit
 from rollouts.workloads import labels
@@ -99,6 +101,11 @@ class Apply:
                 await self._edit(action.edit)
             case PatchRollout():
                 await self._patch_rollout(action)
+            case EvictPod():
+                await self._evict(action)
+            case ScaleWorkload():
+                body = {"metadata": {"uid": action.uid}, "spec": {"replicas": action.replicas}}
+                await self._patch(objects.DEPLOYMENTS, action.name, body)
             case _:
                 assert_never(action)
 
@@ -162,6 +169,20 @@ class Apply:
             await self._patch(objects.PODS, objects.name_of(pod), body)
         except (errors.NotFound, errors.Conflict):
             return  # gone meanwhile, or another pod of the same name
+
+    async def _evict(self, action: EvictPod) -> None:
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": action.name, "namespace": self._s.namespace},
+            "deleteOptions": {"preconditions": {"uid": action.uid}},
+        }
+        try:
+            await self._api.create(
+                objects.PODS, self._s.namespace, body, name=action.name, subresource="eviction"
+            )
+        except (errors.NotFound, errors.Conflict, errors.TooManyRequests):
+            return  # gone already, replaced meanwhile, or a disruption budget says: later
 
     async def _switch(self, action: SwitchService) -> None:
         metadata: Manifest = {"uid": action.uid, "resourceVersion": action.resource_version}

@@ -13,11 +13,13 @@ from rollouts.controllers.rollout.actions import Event
 from rollouts.controllers.rollout.apply import Apply, Reached, ShrinkRefusedError, reached_by
 from rollouts.controllers.rollout.decide import decide
 from rollouts.controllers.rollout.decide.draft import Draft
+from rollouts.controllers.rollout.decide.restart import restart_due
 from rollouts.controllers.rollout.decide.traffic import live_weight
-from rollouts.controllers.rollout.observe import Observer, service_names, template_refs
+from rollouts.controllers.rollout.observe import Observer, service_names, template_refs, with_pods
 from rollouts.controllers.rollout.routes import Interests, RouteResources
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.kube import objects
+from rollouts.kube.api import KubeApi
 from rollouts.kube.cache import Cache
 from rollouts.kube.events import Recorder
 from rollouts.kube.objects import Key, Manifest
@@ -26,6 +28,7 @@ from rollouts.runtime.reconciler import Request, Result
 from rollouts.runtime.worker import Controller, KeysOf, Watch, owned_by
 from rollouts.settings import Settings
 from rollouts.traffic.registry import third_party_routers
+from rollouts.workloads.selector import format_selector
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,8 @@ class RolloutReconciler:
             snapshot = self._observer.snapshot(request.key, request.now)
         if snapshot is None:
             return Result()
+        if restart_due(snapshot) is not None:
+            snapshot = await self._with_pods(snapshot, request.api)
         self._greet(snapshot)
         decision = decide(snapshot)
 
@@ -67,6 +72,13 @@ class RolloutReconciler:
             again = request.now + timedelta(seconds=RETRY_SECONDS)
             return Result(min(again, decision.requeue_at or again))
         return Result(decision.requeue_at)
+
+    async def _with_pods(self, snapshot: RolloutSnapshot, api: KubeApi) -> RolloutSnapshot:
+        """Read the pods live: they are not watched, since only a restart looks at them."""
+        pods = await api.list(
+            objects.PODS, snapshot.namespace, label_selector=format_selector(snapshot.selector)
+        )
+        return with_pods(snapshot, pods.items)
 
     def _greet(self, snapshot: RolloutSnapshot) -> None:
         """Tell once of a Rollout that nobody has handled before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,16 +12,25 @@ from rollouts.api.argoproj import rollout as api
 from rollouts.api.argoproj.validation import invalid_spec_message, validate_rollout
 from rollouts.api.fields import inactive_fields
 from rollouts.api.selectors import matches
+from rollouts.controllers.rollout import workload_ref
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.traffic import intent_for
 from rollouts.controllers.rollout.routes import Interests
-from rollouts.controllers.rollout.snapshot import AnalysisRun, RolloutSnapshot, RouterView, TemplateKey
+from rollouts.controllers.rollout.snapshot import (
+    AnalysisRun,
+    PodView,
+    RolloutSnapshot,
+    RouterView,
+    TemplateKey,
+)
 from rollouts.kube import objects
 from rollouts.kube.cache import Cache
 from rollouts.kube.objects import Key, Manifest, ReadOnly, Resource
 from rollouts.traffic.registry import routers_for
 from rollouts.traffic.router import Need, TrafficError, TrafficRouter
 from rollouts.workloads import labels, replicaset
+
+WORKLOAD_HASH = "pod-template-hash"
 
 FindResource = Callable[[str, str], Resource | None]
 """``find_resource(group, kind)`` returns a watched resource, None while it is not served or not listed."""
@@ -63,9 +72,15 @@ class Observer:
             templates=self._templates(key.namespace, spec),
             invalid=invalid,
             template=spec.template or {},
+            selector=spec.selector or {},
             inactive_fields=() if invalid else inactive_fields(manifest.get("spec") or {}),
         )
-        return snapshot if invalid or not snapshot.routed else self._with_routers(snapshot)
+        snapshot, needs = self._with_workload(snapshot)
+        if snapshot.routed and not snapshot.invalid:
+            snapshot, more = self._with_routers(snapshot)
+            needs += more
+        self._interests.set(key, needs)
+        return snapshot
 
     def _spec(self, manifest: Manifest) -> tuple[api.RolloutSpec, str]:
         """Parse and validate a spec, once per generation."""
@@ -103,19 +118,32 @@ class Observer:
             return self._cache.get(objects.CLUSTER_ANALYSIS_TEMPLATES, "", key.name)
         return self._cache.get(objects.ANALYSIS_TEMPLATES, namespace, key.name)
 
-    def _with_routers(self, snapshot: RolloutSnapshot) -> RolloutSnapshot:
-        key = Key(snapshot.namespace, snapshot.name)
+    def _with_workload(self, snapshot: RolloutSnapshot) -> tuple[RolloutSnapshot, tuple[Need, ...]]:
+        """Take template and selector from the referenced workload; a selector of the Rollout's own wins."""
+        ref = snapshot.spec.workload_ref
+        if ref is None or snapshot.invalid:
+            return snapshot, ()
+        found = workload_ref.follow(ref, snapshot.name, snapshot.namespace, self._cache, self._find_resource)
+        known = _replaced(
+            snapshot,
+            workload=found.workload,
+            template=without_hash(found.template),
+            selector=snapshot.selector or without_hash_rule(found.selector),
+            invalid=found.problem,
+        )
+        return known, (found.need,)
+
+    def _with_routers(self, snapshot: RolloutSnapshot) -> tuple[RolloutSnapshot, tuple[Need, ...]]:
         strategy = (snapshot.manifest.get("spec") or {}).get("strategy") or {}
         routing = (strategy.get("canary") or {}).get("trafficRouting") or {}
         try:
             configured = routers_for(routing, self._third_party)
             intent = intent_for(Draft(snapshot), None)
             needs = [(router, config, router.needs(config, intent)) for router, config in configured]
-            self._interests.set(key, tuple(need for _, _, part in needs for need in part))
             views = tuple(self._view(router, config, part) for router, config, part in needs)
         except TrafficError as error:
-            return _replaced(snapshot, router_error=str(error))
-        return _replaced(snapshot, routers=views)
+            return _replaced(snapshot, router_error=str(error)), ()
+        return _replaced(snapshot, routers=views), tuple(need for _, _, part in needs for need in part)
 
     def _view(self, router: TrafficRouter, config: Mapping[str, Any], needs: tuple[Need, ...]) -> RouterView:
         live: list[Manifest] = []
@@ -141,6 +169,35 @@ class Observer:
         for obj in self._cache.list(resource, need.namespace):
             if matches(need.selector or {}, objects.labels_of(obj)):
                 yield obj
+
+
+def with_pods(snapshot: RolloutSnapshot, pods: Iterable[Manifest]) -> RolloutSnapshot:
+    """Return the snapshot with the pods of its ReplicaSets."""
+    return _replaced(snapshot, pods=tuple(_pod(pod) for pod in pods))
+
+
+def _pod(manifest: Manifest) -> PodView:
+    created = objects.parse_time(objects.metadata(manifest).get("creationTimestamp"))
+    return PodView(
+        name=objects.name_of(manifest),
+        uid=objects.uid_of(manifest),
+        owner=str((objects.controller_owner(manifest) or {}).get("uid", "")),
+        created=created or replicaset.EPOCH,
+        deleting=objects.is_deleting(manifest),
+    )
+
+
+def without_hash(template: ReadOnly) -> ReadOnly:
+    """Return a workload's template without the hash label that its own controller added."""
+    metadata = template.get("metadata") or {}
+    kept = {k: v for k, v in (metadata.get("labels") or {}).items() if k != WORKLOAD_HASH}
+    return {**template, "metadata": {**metadata, "labels": kept}}
+
+
+def without_hash_rule(selector: ReadOnly) -> ReadOnly:
+    """Return a workload's selector without the hash label that its own controller added."""
+    kept = {k: v for k, v in (selector.get("matchLabels") or {}).items() if k != WORKLOAD_HASH}
+    return {**selector, "matchLabels": kept}
 
 
 def _replaced(snapshot: RolloutSnapshot, **changes: Any) -> RolloutSnapshot:

@@ -58,12 +58,36 @@ class AnalysisRun:
         return self.phase in {"Successful", "Failed", "Error", "Inconclusive"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """The object that ``spec.workloadRef`` names."""
+
+    kind: str
+    name: str
+    uid: str
+    generation: int
+    replicas: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodView:
+    """What a restart needs to know of a pod; ``owner`` is the uid of its ReplicaSet."""
+
+    name: str
+    uid: str
+    owner: str
+    created: datetime
+    deleting: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class RolloutSnapshot:
     """One Rollout at ``now``.
 
     ``services`` holds the Services that the spec names, by name; a missing one is absent. ``templates``
-    holds analysis template specs by key. ``invalid`` and ``router_error`` say what a person must mend.
+    holds analysis template specs by key. ``template`` and ``selector`` come from the spec or from the
+    referenced workload. ``pods`` is None unless a restart is due. ``invalid`` and ``router_error`` say what
+    a person must mend.
     """
 
     now: datetime
@@ -78,6 +102,9 @@ class RolloutSnapshot:
     router_error: str = ""
     invalid: str = ""
     template: ReadOnly = field(default_factory=dict)
+    selector: ReadOnly = field(default_factory=dict)
+    workload: Workload | None = None
+    pods: tuple[PodView, ...] | None = None
     inactive_fields: tuple[str, ...] = ()
     instance_id: str = ""
 

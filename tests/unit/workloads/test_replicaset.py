@@ -20,7 +20,7 @@ ROLLOUT = {"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec":
 def built(**spec: Any) -> replicaset.ReplicaSet:
     template = copy.deepcopy(TEMPLATE)
     template["spec"].update(spec)
-    body = replicaset.build(ROLLOUT, template, "foreign", 1, min_ready_seconds=0, desired=1)
+    body = replicaset.build(ROLLOUT, template, "foreign", 1, selector={}, min_ready_seconds=0, desired=1)
     return replicaset.read(body)
 
 
@@ -44,7 +44,7 @@ def test_another_image_is_another_version() -> None:
 
 @pytest.mark.parametrize("weight", [None, 50], ids=["required", "preferred"])
 def test_injected_anti_affinity_does_not_make_another_version(weight: int | None) -> None:
-    body = replicaset.build(ROLLOUT, TEMPLATE, "foreign", 1, min_ready_seconds=0, desired=1)
+    body = replicaset.build(ROLLOUT, TEMPLATE, "foreign", 1, selector={}, min_ready_seconds=0, desired=1)
     decorated = replicaset.with_anti_affinity(body, "stable", weight)
     assert decorated["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
     assert replicaset.find_by_template([replicaset.read(decorated)], TEMPLATE, None) is not None
@@ -53,7 +53,7 @@ def test_injected_anti_affinity_does_not_make_another_version(weight: int | None
 def test_the_users_own_affinity_stays() -> None:
     own = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}}
     template = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "affinity": own}}
-    body = replicaset.build(ROLLOUT, template, "foreign", 1, min_ready_seconds=0, desired=1)
+    body = replicaset.build(ROLLOUT, template, "foreign", 1, selector={}, min_ready_seconds=0, desired=1)
     decorated = replicaset.with_anti_affinity(body, "stable", None)
     terms = decorated["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
     assert len(terms["requiredDuringSchedulingIgnoredDuringExecution"]) == 2
@@ -95,7 +95,7 @@ def test_safe_encoding_uses_the_character_codes() -> None:
 
 
 def test_scale_down_deadline_is_read_as_a_moment() -> None:
-    body = replicaset.build(ROLLOUT, TEMPLATE, "h", 3, min_ready_seconds=0, desired=1)
+    body = replicaset.build(ROLLOUT, TEMPLATE, "h", 3, selector={}, min_ready_seconds=0, desired=1)
     body["metadata"]["annotations"][labels.SCALE_DOWN_DEADLINE] = "2026-01-01T00:00:30Z"
     found = replicaset.read(body)
     assert found.deadline is not None

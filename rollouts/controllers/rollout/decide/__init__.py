@@ -14,10 +14,12 @@ from rollouts.controllers.rollout.decide import (
     blue_green,
     canary,
     ephemeral,
+    restart,
     revision,
     scaling,
     services,
     traffic,
+    workload,
 )
 from rollouts.controllers.rollout.decide.conclude import conclude
 from rollouts.controllers.rollout.decide.draft import Draft
@@ -30,12 +32,15 @@ FIRST: Sequence[Check] = (
     refuse_invalid_spec,
     revision.write_default_replicas,
     warn_of_inactive_fields,
+    workload.follow_workload_generation,
     revision.create_new_replica_set,
     revision.number_revision,
     revision.start_changed_version,
     revision.settle_promote_full_and_abort,
     revision.retry_after_abort,
     revision.resume_after_inconclusive,
+    restart.restart_pods,
+    workload.scale_down_workload,
     revision.remove_old_revisions,
     ephemeral.follow_ephemeral_metadata,
 )

@@ -120,7 +120,7 @@ def build(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: i
         measurement_retention=[rule.manifest() for rule in wanted.measurement_retention],
     )
     extra = wanted.analysis_run_metadata or api.ObjectMetadata()
-    selector = (s.spec.selector or {}).get("matchLabels") or {}
+    selector = s.selector.get("matchLabels") or {}
     own = {labels.POD_TEMPLATE_HASH: s.new.hash, labels.ROLLOUT_TYPE: purpose.kind}
     if step_index is not None:
         own[labels.STEP_INDEX] = str(step_index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollouts.controllers.rollout.actions import Decision
 from rollouts.controllers.rollout.decide import blue_green, progress
 from rollouts.controllers.rollout.decide.draft import Draft
+from rollouts.controllers.rollout.decide.duration import follow_duration
 from rollouts.controllers.rollout.decide.phase import phase_of
 from rollouts.kube.objects import generation
 from rollouts.workloads.selector import format_selector
@@ -23,6 +24,8 @@ def conclude(d: Draft) -> Decision:
         progress.follow_pause(d)
         progress.follow_progress(d)
         progress.follow_availability(d)
+    if not d.invalid:
+        follow_duration(d)
     tell_state_changes(d)
     phase, message = phase_of(d.s.spec, d.status)
     d.set("phase", phase)
@@ -54,7 +57,7 @@ def count(d: Draft) -> None:
         "availableReplicas": s.total_available,
         "HPAReplicas": total,
     }
-    d.set("selector", format_selector(s.spec.selector or {}))
+    d.set("selector", format_selector(s.selector))
     if s.blue_green is not None:
         active = blue_green.active_replica_set(d)
         counts["availableReplicas"] = active.available if active else 0

@@ -25,7 +25,7 @@ def write_default_replicas(d: Draft) -> bool:
     """Write spec.replicas: 1 where the user gave none, since an autoscaler needs the field."""
     if d.s.spec.replicas is not None:
         return False
-    d.do(PatchRollout(resource_version=objects.resource_version(d.s.manifest), replicas=1))
+    d.do(PatchRollout(replicas=1))
     d.keep_status = True
     return True
 
@@ -40,8 +40,9 @@ def create_new_replica_set(d: Draft) -> bool:
     _announce(d, revision)
     min_ready = s.spec.min_ready_seconds
     body = replicaset.build(
-        s.manifest, s.template, pod_hash, revision, min_ready_seconds=min_ready, desired=s.replicas
-    )
+        s.manifest, s.template, pod_hash, revision,
+        selector=s.selector, min_ready_seconds=min_ready, desired=s.replicas,
+    )  # fmt: skip
     body = replicaset.with_ephemeral(body, metadata_of_role(d, is_stable=not s.status.stable_rs))
     body = _apart_from_stable(d, body)
     name = body["metadata"]["name"]
@@ -111,7 +112,6 @@ def _announce(d: Draft, revision: int) -> None:
         return
     d.do(
         PatchRollout(
-            resource_version=objects.resource_version(d.s.manifest),
             annotations={labels.REVISION: str(revision)},
             event=Event("RolloutUpdated", f"Rollout updated to revision {revision}"),
         )
@@ -239,7 +239,6 @@ def _next_attempt(d: Draft) -> None:
     number = int(text) + 1 if text.isdigit() else 1
     d.do(
         PatchRollout(
-            resource_version=objects.resource_version(d.s.manifest),
             annotations={labels.ATTEMPT: str(number)},
         )
     )

@@ -18,14 +18,15 @@ from rollouts.controllers.rollout.controller import service_weights
 from rollouts.controllers.rollout.decide import decide
 from rollouts.controllers.rollout.observe import Observer
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
-from rollouts.controllers.rollout.status import merge_patch
 from rollouts.kube import errors, objects
 from rollouts.kube.api import PatchKind
+from rollouts.kube.mergepatch import merge_patch
 from rollouts.kube.objects import Key, Manifest, Resource
 from rollouts.workloads import labels
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 KEY = Key("shop", "web")
+RESOURCES = {"HTTPRoute": objects.HTTP_ROUTES, "Deployment": objects.DEPLOYMENTS}
 
 
 def merged(target: Any, patch: Any) -> Any:
@@ -173,7 +174,7 @@ class World:
     def __init__(self, spec: Manifest, *, services: Sequence[str] = (), route: bool = False) -> None:
         self.api = MemoryApi()
         self.cache = MemoryCache(self.api)
-        self.observer = Observer(self.cache, lambda group, kind: objects.HTTP_ROUTES)
+        self.observer = Observer(self.cache, lambda group, kind: RESOURCES.get(kind))
         self.events: list[Event] = []
         self.requeue_at: datetime | None = None
         for name in services:
