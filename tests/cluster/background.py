@@ -47,12 +47,37 @@ class Background:
             if task.done():
                 task.result()
 
+    def start_stoppable(self, work: Work) -> Callable[[], None]:
+        """Start ``work(stop)`` and return what ends it before all the rest."""
+        own = asyncio.Event()
+
+        async def until_either(stop: asyncio.Event) -> None:
+            first = [asyncio.ensure_future(event.wait()) for event in (stop, own)]
+            running = asyncio.ensure_future(_awaited(work(own)))
+            await asyncio.wait([*first, running], return_when=asyncio.FIRST_COMPLETED)
+            own.set()
+            for waiting in first:
+                waiting.cancel()
+            await running
+
+        self.start(until_either)
+
+        def end() -> None:
+            self._loop.call_soon_threadsafe(own.set)
+
+        return end
+
     def stop(self) -> None:
         """Ask all work to end, wait for it and close the loop. Raises what failed."""
 
         async def end() -> None:
             self._stop.set()
-            await asyncio.gather(*self._tasks)
+            results = await asyncio.gather(*self._tasks, return_exceptions=True)
+            # Closed connections say good-bye in the loop's next turns; TLS takes a round trip.
+            await asyncio.sleep(0.3)
+            failures = [result for result in results if isinstance(result, Exception)]
+            if failures:
+                raise ExceptionGroup("work in the background failed", failures)
 
         try:
             self.call(end())

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rollouts.embedded.gateway.load import LoadGenerator
 from tests.cluster.control_plane import RealCluster
-from tests.cluster.harness import Machinery, apply
+from tests.cluster.harness import Load, Machinery, apply
 from tests.cluster.history import History
 from tests.cluster.samples import Object, pod_template, rollout, route, service
 
@@ -27,7 +26,7 @@ class Delivery:
         self._strategy = strategy(namespace) if callable(strategy) else strategy
         self._path = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}"
         self.history = History(self.cluster, f"{self._path}/rollouts", APP)
-        self.loads: dict[str, LoadGenerator] = {}
+        self.loads: dict[str, Load] = {}
         self._hosts: list[str] = []
 
     def begin(self, services: Sequence[str], routes: Sequence[Object], others: Sequence[Object] = ()) -> None:
@@ -85,7 +84,9 @@ class Delivery:
         return found
 
     def end(self) -> None:
-        """Stop watching and give the namespace back."""
+        """Stop the load and the watch, and give the namespace back."""
+        for load in self.loads.values():
+            load.stop()
         self.history.stop()
         self.cluster.delete_namespace(self.namespace)
 

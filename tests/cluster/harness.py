@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rollouts.clock import SystemClock, SystemRandomness
 from rollouts.embedded.gateway.controller import Gateway
-from rollouts.embedded.gateway.load import LoadGenerator
+from rollouts.embedded.gateway.load import LoadGenerator, Sent
 from rollouts.embedded.workloads import PodAddress, WorkloadSimulator
 from rollouts.embedded.workloads.backend import AddressesOnly
 from rollouts.embedded.workloads.listeners import ListeningPods
@@ -26,6 +28,23 @@ from tests.cluster.install import SYSTEM_NAMESPACE, account_kubeconfig, account_
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.prometheus import PrometheusServer, PrometheusTools, Target
 from tests.cluster.rest import Rest
+
+
+@dataclass(frozen=True)
+class Load:
+    """Requests of users to one host, while it lasts."""
+
+    generator: LoadGenerator
+    stop: Callable[[], None]
+
+    @property
+    def totals(self) -> Counter[tuple[str, int]]:
+        """Return the answers since the start by (version, status code)."""
+        return self.generator.totals
+
+    def recent(self) -> tuple[Sent, ...]:
+        """Return the answers of the last five seconds."""
+        return self.generator.recent()
 
 
 class ReachablePods:
@@ -91,11 +110,10 @@ class Machinery:
         finally:
             self.prometheus.stop()
 
-    def load(self, host: str, *, rate: float = 40.0) -> LoadGenerator:
-        """Send requests with this Host header through the gateway until the machinery stops."""
+    def load(self, host: str, *, rate: float = 40.0) -> Load:
+        """Send requests with this Host header through the gateway until the load is stopped."""
         generator = LoadGenerator(self.gateway_url, SystemClock(), rate=rate, host=host)
-        self.background.start(generator.run)
-        return generator
+        return Load(generator, self.background.start_stoppable(generator.run))
 
     async def _simulate(self, stop: asyncio.Event) -> None:
         api = await self.cluster.api("simulator")

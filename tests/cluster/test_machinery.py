@@ -34,6 +34,7 @@ def test_real_requests_are_split_by_weight_and_counted_by_prometheus(
     wait_until(served, seconds=20, what="a split of 75 to 25")
     query = f'sum by (rollouts_pod_template_hash, code) (http_requests_total{{namespace="{namespace}"}}) > 0'
     assert machinery.prometheus.wait_for_samples(query, seconds=20)
+    load.stop()
     cluster.audit.assert_nothing_forbidden(cluster.username("simulator"))
     cluster.audit.assert_nothing_forbidden(cluster.username("gateway"))
     machinery.background.check()
