@@ -67,13 +67,13 @@ class Deleter:
                 f"the UID in the precondition ({options.uid}) does not match the UID in record "
                 f"({held['uid']}). The object might have been deleted and then recreated"
             )
-            raise conflict(kind.plural, kind.group, key.name, why)
+            raise conflict(kind.kind, kind.group, key.name, why)
         if options.resource_version and options.resource_version != held["resourceVersion"]:
             why = (
                 f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
                 f"ResourceVersion in record ({held['resourceVersion']}). The object might have been modified"
             )
-            raise conflict(kind.plural, kind.group, key.name, why)
+            raise conflict(kind.kind, kind.group, key.name, why)
 
     def _finalizers(self, held: Mapping[str, Any], propagation: str) -> list[str]:
         present = list(held.get("finalizers") or ())

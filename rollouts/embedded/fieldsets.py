@@ -48,15 +48,20 @@ def all_of(value: Any, shape: Shape) -> Fields:
 def compare(old: Any, new: Any, shape: Shape) -> tuple[Fields, Fields]:
     """Return (fields added or changed, fields removed) between two objects of one shape.
 
-    Both are empty when nothing differs; the root itself is never a member.
+    Both are empty when nothing differs but the order of keyed items; the root itself is never a member.
     """
-    if old is new:
-        return {}, {}
-    if isinstance(old, dict) and isinstance(new, dict) and not shape.atomic:
-        return _compare_maps(old, new, shape)
-    if isinstance(old, list) and isinstance(new, list) and shape.is_keyed(old) and shape.is_keyed(new):
-        return _compare_lists(old, new, shape)
+    if old is not new and _is_granular(old, new, shape):
+        return (_compare_maps if isinstance(old, dict) else _compare_lists)(old, new, shape)
     return {}, {}
+
+
+def _is_granular(old: Any, new: Any, shape: Shape) -> bool:
+    """Tell whether two values are compared part by part."""
+    if shape.atomic:
+        return False
+    if isinstance(old, list) and isinstance(new, list):
+        return shape.is_keyed(old) and shape.is_keyed(new)
+    return isinstance(old, dict) and isinstance(new, dict)
 
 
 def _compare_maps(old: dict[str, Any], new: dict[str, Any], shape: Shape) -> tuple[Fields, Fields]:
@@ -92,12 +97,10 @@ def _compare_lists(old: list[Any], new: list[Any], shape: Shape) -> tuple[Fields
 
 def _descend(key: str, old: Any, new: Any, shape: Shape, changed: Fields, removed: Fields) -> None:
     """Compare two values that are known to differ."""
-    sub_changed, sub_removed = compare(old, new, shape)
-    if not sub_changed and not sub_removed:
-        if isinstance(old, list) and isinstance(new, list) and shape.is_keyed(old) and shape.is_keyed(new):
-            return  # the same items in another order
+    if not _is_granular(old, new, shape):
         changed[key] = {}
         return
+    sub_changed, sub_removed = compare(old, new, shape)
     if sub_changed:
         changed[key] = sub_changed
     if sub_removed:
