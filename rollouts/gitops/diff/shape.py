@@ -19,9 +19,8 @@ APPLIED_SHAPE = "rollouts.dev/applied-shape"
 def shape_of(obj: ReadOnly) -> str:
     """Return a digest of the fields that an object names; the shape annotation itself does not count."""
     digest = hashlib.sha256()
-    for line in sorted(_paths(obj, "")):
-        if not line.endswith(f".{APPLIED_SHAPE}"):
-            digest.update(line.encode("utf-8", "surrogatepass") + b"\0")
+    for line in sorted(_paths(_unmarked(obj), "")):
+        digest.update(line.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -30,6 +29,12 @@ def with_shape(obj: Manifest) -> Manifest:
     meta = dict(obj.get("metadata") or {})
     meta["annotations"] = {**annotations_of(obj), APPLIED_SHAPE: shape_of(obj)}
     return {**obj, "metadata": meta}
+
+
+def _unmarked(obj: ReadOnly) -> ReadOnly:
+    notes = {key: value for key, value in annotations_of(obj).items() if key != APPLIED_SHAPE}
+    meta = {key: value for key, value in (obj.get("metadata") or {}).items() if key != "annotations"}
+    return {**obj, "metadata": {**meta, "annotations": notes} if notes else meta}
 
 
 def _paths(value: Any, path: str, field: str = "") -> Iterator[str]:

@@ -10,7 +10,7 @@ from rollouts.gitops.source.errors import AddressRefused
 PROTOCOLS = ("https", "http", "ssh", "git")
 """Allowed unless settings say otherwise; ``file`` must be allowed on purpose, since it reads the disk."""
 
-_SCP = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9._-]+:(?!//)\S+")
+_SCP = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9._-]*:(?![/:]/?[/:])\S+")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
 
@@ -38,13 +38,15 @@ def protocol(url: str, allowed: frozenset[str] | tuple[str, ...] = PROTOCOLS) ->
     Raises AddressRefused when it is malformed, holds a password, or its protocol is not allowed.
     """
     shown = redact(url)
-    if not url or url.startswith("-") or any(ord(char) < 33 for char in url):
+    if not url or url.startswith("-") or "::" in url or any(ord(char) < 33 for char in url):
         raise AddressRefused(f"repoURL {shown!r} is no address: wanted such as https://host/team/repo.git")
     if "://" not in url:
         scheme = "ssh" if _SCP.fullmatch(url) else "file"
     else:
         parts = urlsplit(url)
         scheme = parts.scheme.lower()
+        if (parts.hostname or "").startswith("-"):
+            raise AddressRefused(f"repoURL {shown}: a host's name does not begin with '-'")
         if parts.password:
             raise AddressRefused(
                 f"repoURL {shown} holds a password, which everybody can read who may see the Application; "
