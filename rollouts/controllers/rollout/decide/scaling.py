@@ -293,6 +293,9 @@ def _scale_others_after_delay(d: Draft, seconds: int, limit: int | None) -> None
     for rs in sorted(d.s.others, key=lambda rs: -rs.revision):
         if rs.desired == 0 or rs.deleting:
             continue
+        if still_reached(d, rs):
+            d.wait(f"traffic to leave ReplicaSet {rs.name} before it is scaled down")
+            continue
         over = limit is not None and kept >= limit
         if seconds == 0 and not rs.has_deadline:
             over = True
@@ -313,11 +316,25 @@ def _scale_others_after_delay(d: Draft, seconds: int, limit: int | None) -> None
                 resize(d, rs, d.s.replicas)
 
 
+def still_reached(d: Draft, rs: ReplicaSet) -> bool:
+    """Tell whether a Service of the Rollout that gets traffic selects the version."""
+    s = d.s
+    if s.blue_green is not None:
+        return s.service_hash(s.blue_green.active_service) == rs.hash
+    assert s.canary is not None  # noqa: S101 - one of the two strategies
+    live = d.traffic.live_weight if d.traffic is not None else 0
+    settled = d.traffic is not None and d.traffic.settled
+    for service, weight in ((s.canary.canary_service, live), (s.canary.stable_service, s.max_weight - live)):
+        if service and s.service_hash(service) == rs.hash and (not s.routed or weight > 0 or not settled):
+            return True
+    return False
+
+
 def _scale_others_basic(d: Draft) -> None:
     """Without a router older pods take traffic: unready ones go first, then as availability allows."""
     old = [rs for rs in sorted(d.s.others, key=lambda rs: (rs.created, rs.name)) if rs.desired > 0]
     for rs in old:
-        if rs.available < rs.desired:
+        if rs.available < rs.desired and not (rs.available == 0 and still_reached(d, rs)):
             resize(d, rs, rs.available, _no_deadline(rs))
             return
     spare = d.s.total_available - _limits(d).least
@@ -325,7 +342,8 @@ def _scale_others_basic(d: Draft) -> None:
         if spare <= 0:
             d.wait("enough available pods before older ones are scaled down")
             return
-        resize(d, rs, max(0, rs.desired - spare), _no_deadline(rs))
+        floor = 1 if still_reached(d, rs) else 0
+        resize(d, rs, max(floor, rs.desired - spare), _no_deadline(rs))
         return
 
 

@@ -36,5 +36,9 @@ def describe(action: act.Action) -> str:  # noqa: C901 - one line per action
             return f"evict pod {action.name}, which is older than restartAt"
         case act.ScaleWorkload():
             return f"scale Deployment {action.name} from {action.before} to {action.replicas}"
+        case act.EvictPod():
+            return f"evict pod {action.name}, which is older than spec.restartAt"
+        case act.ScaleWorkload():
+            return f"scale Deployment {action.name} from {action.before} to {action.replicas}"
         case _:
             assert_never(action)

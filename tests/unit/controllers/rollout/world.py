@@ -70,7 +70,7 @@ class MemoryApi:
     def change(self, resource: Resource, name: str, patch: Manifest) -> Manifest:
         """Patch without the controller noticing; a changed spec raises the generation."""
         before = self.objects[(resource, name)]
-        after = merged(before, patch)
+        after = merged(copy.deepcopy(before), patch)
         if after == before:
             return before
         self.version += 1
