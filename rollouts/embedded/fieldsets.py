@@ -98,7 +98,7 @@ def _compare_lists(old: list[Any], new: list[Any], shape: Shape) -> tuple[Fields
 def _descend(key: str, old: Any, new: Any, shape: Shape, changed: Fields, removed: Fields) -> None:
     """Compare two values that are known to differ."""
     if not _is_granular(old, new, shape):
-        changed[key] = {}
+        changed[key] = all_of(new, shape)
         return
     sub_changed, sub_removed = compare(old, new, shape)
     if sub_changed:

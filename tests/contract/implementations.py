@@ -28,7 +28,9 @@ from tests.contract import definitions
 T = TypeVar("T")
 IN_PROCESS = ("embedded", "embedded-http", "real")
 ON_THE_WIRE = ("embedded-http", "real")
-PATIENCE = 20.0
+PATIENCE = 60.0
+"""Seconds: the real garbage collector looks for new resources every half minute only."""
+
 _numbers = itertools.count(1)
 
 

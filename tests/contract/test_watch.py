@@ -133,15 +133,18 @@ async def test_a_watch_ends_after_its_time(cluster: Subject) -> None:
     assert set(events) <= {"BOOKMARK"}
 
 
-async def test_bookmarks_move_the_version_without_a_change_of_the_watched(cluster: Subject) -> None:
+async def test_bookmarks_move_the_version_past_what_the_watch_does_not_show(cluster: Subject) -> None:
     version = await _version(cluster)
-    await cluster.create(CONFIGMAPS, configmap("elsewhere"))
+    elsewhere = widget(f"other-{cluster.namespace}")
+    hidden = await cluster.api.create(WIDGETS, "default", elsewhere)
     found: list[Any] = []
     async with asyncio.timeout(10):
         async for event in cluster.api.watch(
-            WIDGETS, cluster.namespace, resource_version=version, timeout_seconds=4
+            WIDGETS, cluster.namespace, resource_version=version, timeout_seconds=6
         ):
             found.append(event)
+    await cluster.api.delete(WIDGETS, "default", elsewhere["metadata"]["name"])
     assert {event.type for event in found} == {"BOOKMARK"}
-    assert int(found[-1].object["metadata"]["resourceVersion"]) >= int(version)
-    assert found[-1].object["kind"] == "Widget"
+    last = found[-1].object
+    assert int(last["metadata"]["resourceVersion"]) >= int(hidden["metadata"]["resourceVersion"])
+    assert last["kind"] == "Widget"
