@@ -136,14 +136,17 @@ async def test_a_watch_ends_after_its_time(cluster: Subject) -> None:
 async def test_bookmarks_move_the_version_past_what_the_watch_does_not_show(cluster: Subject) -> None:
     version = await _version(cluster)
     elsewhere = widget(f"other-{cluster.namespace}")
-    hidden = await cluster.api.create(WIDGETS, "default", elsewhere)
-    found: list[Any] = []
-    async with asyncio.timeout(10):
-        async for event in cluster.api.watch(
-            WIDGETS, cluster.namespace, resource_version=version, timeout_seconds=6
-        ):
-            found.append(event)
+
+    async def follow() -> list[Any]:
+        watch = cluster.api.watch(WIDGETS, cluster.namespace, resource_version=version, timeout_seconds=6)
+        return [event async for event in watch]
+
+    async with asyncio.timeout(15), asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(follow())
+        await asyncio.sleep(0.5)
+        hidden = await cluster.api.create(WIDGETS, "default", elsewhere)
     await cluster.api.delete(WIDGETS, "default", elsewhere["metadata"]["name"])
+    found = watching.result()
     assert {event.type for event in found} == {"BOOKMARK"}
     last = found[-1].object
     assert int(last["metadata"]["resourceVersion"]) >= int(hidden["metadata"]["resourceVersion"])
