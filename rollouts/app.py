@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from rollouts.clock import Clock, Randomness, SystemClock, SystemRandomness
 from rollouts.controllers.analysisrun import controller as analysisrun
@@ -19,6 +17,7 @@ from rollouts.kube.api import KubeApi
 from rollouts.kube.client import HttpKubeApi
 from rollouts.kube.election_thread import ThreadedElection
 from rollouts.kube.lease import AlwaysLeader, Leadership, Terms, identity
+from rollouts.runtime.identity import own_namespace
 from rollouts.runtime.lag import LagProbe
 from rollouts.runtime.manager import Manager
 from rollouts.runtime.metrics import new_registry
@@ -39,8 +38,6 @@ CONTROLLERS: Mapping[Role, tuple[Register, ...]] = {
 }
 """What each role runs: the ``register`` functions of the controller packages."""
 
-_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_DEFAULT_NAMESPACE = "argo-rollouts"
 _COLLECTOR_THRESHOLD = (50_000, 20, 100)
 """Python's cyclic collector walks every cached object, so it is to come seldom."""
 
@@ -114,7 +111,7 @@ async def _connect(settings: Settings, clock: Clock) -> HttpKubeApi:
 
 def _election(settings: Settings, clock: Clock, randomness: Randomness) -> ThreadedElection:
     terms = Terms(
-        namespace=lease_namespace(settings),
+        namespace=own_namespace(settings),
         identity=identity(randomness),
         name=settings.lease,
         duration=settings.lease_duration,
@@ -122,15 +119,6 @@ def _election(settings: Settings, clock: Clock, randomness: Randomness) -> Threa
         retry_period=settings.retry_period,
     )
     return ThreadedElection(lambda: _connect(settings, clock), clock, randomness, terms)
-
-
-def lease_namespace(settings: Settings) -> str:
-    """Return where the Lease lives: as set, else the pod's, else the watched namespace, else the peer's."""
-    if settings.lease_namespace:
-        return settings.lease_namespace
-    if "KUBERNETES_SERVICE_HOST" in os.environ and _POD_NAMESPACE.is_file():
-        return _POD_NAMESPACE.read_text().strip()
-    return settings.namespace or _DEFAULT_NAMESPACE
 
 
 @asynccontextmanager

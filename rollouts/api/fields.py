@@ -65,7 +65,7 @@ NATIVE_ROUTER_PLUGINS = ("argoproj-labs/gatewayAPI", "rollouts.dev/weighted")
 """Router plugins that are answered natively."""
 
 _ROUTERS = ("ambassador", "appMesh")
-_INACTIVE_STEPS = ("experiment", "plugin")
+_INACTIVE_STEPS = ("experiment",)
 
 _SET_WHEN_EMPTY = frozenset((*_ROUTERS, *_INACTIVE_STEPS))
 """Fields that ask for something already by being there, such as ``smi: {}``."""

@@ -15,14 +15,23 @@ from rollouts.controllers.rollout.decide import decide
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.restart import restart_due
 from rollouts.controllers.rollout.decide.traffic import live_weight
-from rollouts.controllers.rollout.observe import Observer, service_names, template_refs, with_pods
+from rollouts.controllers.rollout.observe import (
+    Observer,
+    service_names,
+    template_refs,
+    with_answers,
+    with_pods,
+)
+from rollouts.controllers.rollout.plugin_calls import calls_due
 from rollouts.controllers.rollout.routes import Interests, RouteResources
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
+from rollouts.controllers.rollout.step_plugins import StepPlugins
 from rollouts.kube import objects
 from rollouts.kube.api import KubeApi
 from rollouts.kube.cache import Cache
 from rollouts.kube.events import Recorder
 from rollouts.kube.objects import Key, Manifest
+from rollouts.runtime.identity import own_namespace
 from rollouts.runtime.manager import Manager
 from rollouts.runtime.reconciler import Request, Result
 from rollouts.runtime.worker import Controller, KeysOf, Watch, owned_by
@@ -38,11 +47,19 @@ RETRY_SECONDS = 10
 class RolloutReconciler:
     """Brings one Rollout closer to its spec per call."""
 
-    def __init__(self, cache: Cache, recorder: Recorder, observer: Observer, routes: RouteResources) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        recorder: Recorder,
+        observer: Observer,
+        routes: RouteResources,
+        plugins: StepPlugins,
+    ) -> None:
         self._cache = cache
         self._recorder = recorder
         self._observer = observer
         self._routes = routes
+        self._plugins = plugins
         self._greeted: set[str] = set()
 
     async def reconcile(self, request: Request) -> Result:
@@ -55,6 +72,8 @@ class RolloutReconciler:
         if restart_due(snapshot) is not None:
             snapshot = await self._with_pods(snapshot, request.api)
         self._greet(snapshot)
+        answers = await self._plugins.call(calls_due(snapshot), snapshot.manifest, request.api, request.now)
+        snapshot = with_answers(snapshot, answers)
         decision = decide(snapshot)
 
         def tell(event: Event) -> None:
@@ -154,7 +173,10 @@ def register(manager: Manager, settings: Settings) -> None:
     ]
     if not settings.namespace:
         watches.append(Watch(objects.CLUSTER_ANALYSIS_TEMPLATES, _by_index(cache, TEMPLATE_INDEX)))
-    reconciler = RolloutReconciler(cache, manager.recorder, observer, routes)
+    reconciler = RolloutReconciler(
+        cache, manager.recorder, observer, routes, StepPlugins(own_namespace(settings))
+    plugins = StepPlugins(own_namespace(settings))
+    reconciler = RolloutReconciler(cache, manager.recorder, observer, routes, plugins)
     manager.add(Controller("rollout", objects.ROLLOUTS, reconciler, tuple(watches)))
 
 

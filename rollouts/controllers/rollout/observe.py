@@ -15,6 +15,7 @@ from rollouts.api.selectors import matches
 from rollouts.controllers.rollout import workload_ref
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.traffic import intent_for
+from rollouts.controllers.rollout.plugin_calls import PluginAnswer
 from rollouts.controllers.rollout.routes import Interests
 from rollouts.controllers.rollout.snapshot import (
     AnalysisRun,
@@ -169,6 +170,11 @@ class Observer:
         for obj in self._cache.list(resource, need.namespace):
             if matches(need.selector or {}, objects.labels_of(obj)):
                 yield obj
+
+
+def with_answers(snapshot: RolloutSnapshot, answers: tuple[PluginAnswer, ...]) -> RolloutSnapshot:
+    """Return the snapshot with what step plugins answered."""
+    return _replaced(snapshot, plugin_answers=answers) if answers else snapshot
 
 
 def with_pods(snapshot: RolloutSnapshot, pods: Iterable[Manifest]) -> RolloutSnapshot:

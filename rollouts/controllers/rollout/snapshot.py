@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.kube import objects
@@ -14,6 +15,9 @@ from rollouts.traffic.router import Config, TrafficRouter
 from rollouts.workloads import labels
 from rollouts.workloads import replicaset as rs_module
 from rollouts.workloads.replicaset import ReplicaSet
+
+if TYPE_CHECKING:
+    from rollouts.controllers.rollout.plugin_calls import PluginAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class RolloutSnapshot:
     selector: ReadOnly = field(default_factory=dict)
     workload: Workload | None = None
     pods: tuple[PodView, ...] | None = None
+    plugin_answers: tuple[PluginAnswer, ...] = ()
     inactive_fields: tuple[str, ...] = ()
     instance_id: str = ""
 

@@ -14,6 +14,7 @@ from rollouts.controllers.rollout.decide import (
     blue_green,
     canary,
     ephemeral,
+    plugins,
     restart,
     revision,
     scaling,
@@ -48,6 +49,7 @@ FIRST: Sequence[Check] = (
 CANARY: Sequence[Check] = (
     traffic.shift_traffic,
     services.point_canary_services,
+    plugins.follow_plugins,
     canary.follow_analyses,
     scaling.scale_canary,
     canary.follow_pause_step,

@@ -61,8 +61,16 @@ def fast_tracked(d: Draft) -> bool:
     s = d.s
     if s.new is None:
         return False
-    back = s.new.has_deadline and s.new.available >= s.replicas and not d.aborted
+    back = _goes_back(d) and s.new.available >= s.replicas and not d.aborted
     return s.status.promote_full or back or within_rollback_window(d) or not _active_hash(d)
+
+
+def _goes_back(d: Draft) -> bool:
+    """Tell whether the new version is an earlier one that still has its pods; never one that has failed."""
+    new = d.s.new
+    if new is None or not new.has_deadline:
+        return False
+    return not any(run.hash == new.hash and run.phase in ("Failed", "Error") for run in d.s.runs)
 
 
 def _pre_promotion_done(d: Draft) -> bool:
@@ -170,9 +178,7 @@ def _after_switch(d: Draft) -> bool:
 
 
 def _skips_post_promotion(d: Draft) -> bool:
-    s = d.s
-    back = s.new is not None and s.new.has_deadline
-    return s.status.promote_full or back or within_rollback_window(d)
+    return d.s.status.promote_full or _goes_back(d) or within_rollback_window(d)
 
 
 def advance(d: Draft) -> bool:
@@ -211,7 +217,7 @@ def promotion_reason(d: Draft) -> str:
     if d.aborted or d.paused_by_analysis:
         return ""
     if _strategy(d).post_promotion_analysis is not None:
-        if s.new.has_deadline:
+        if _goes_back(d):
             return f"Rollback to '{s.new.name}' within scaleDownDelay"
         run = analysis.current(d, analysis.POST_PROMOTION)
         if run is None or run.phase != "Successful":

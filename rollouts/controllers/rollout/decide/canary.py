@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.api.scalars import ScalarError, parse_duration
-from rollouts.controllers.rollout.decide import analysis
+from rollouts.controllers.rollout.decide import analysis, plugins
 from rollouts.controllers.rollout.decide.draft import CANARY_PAUSE_STEP, Draft
 from rollouts.controllers.rollout.decide.promotion import promote, within_rollback_window
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight
@@ -158,6 +158,8 @@ def _step_complete(d: Draft, step: api.CanaryStep) -> bool:
     if step.analysis is not None:
         run = analysis.current(d, analysis.STEP, s.step_index)
         return run is not None and run.phase == "Successful"
+    if step.plugin is not None:
+        return plugins.step_done(d)
     if step.set_header_route is not None or step.set_mirror_route is not None:
         return _routes_in_force(d)
     d.wait(f"a person: {step_text(step)} is not supported yet; promote to skip it")

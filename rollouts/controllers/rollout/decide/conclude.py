@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollouts.controllers.rollout.actions import Decision
-from rollouts.controllers.rollout.decide import blue_green, progress
+from rollouts.controllers.rollout.decide import blue_green, plugins, progress
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.duration import follow_duration
 from rollouts.controllers.rollout.decide.phase import phase_of
@@ -19,6 +19,8 @@ def conclude(d: Draft) -> Decision:
         count(d)
         progress.abort_when_late(d)
     d.set("observedGeneration", str(generation(d.s.manifest)))
+    if _must_tell_plugins_first(d):
+        return _decision(d)
     follow_abort(d)
     if not d.invalid:
         progress.follow_pause(d)
@@ -35,6 +37,15 @@ def conclude(d: Draft) -> Decision:
             d.status.pop(part)
     if d.postponed:
         d.look_again(d.s.now)
+    return _decision(d)
+
+
+def _must_tell_plugins_first(d: Draft) -> bool:
+    """Tell whether an abort is only committed now: its phase comes together with what plugins undid."""
+    return d.aborted and not d.s.aborted and not d.s.fully_promoted and plugins.abort_pending(d)
+
+
+def _decision(d: Draft) -> Decision:
     return Decision(
         actions=tuple(d.actions),
         status=d.status,

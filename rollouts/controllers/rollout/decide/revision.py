@@ -19,6 +19,7 @@ from rollouts.workloads.replicaset import ReplicaSet
 from rollouts.workloads.template_hash import pod_template_hash, steps_hash
 
 DEFAULT_HISTORY_LIMIT = 10
+RUN_FIELDS = ("currentStepAnalysisRunStatus", "currentBackgroundAnalysisRunStatus")
 
 
 def write_default_replicas(d: Draft) -> bool:
@@ -107,6 +108,11 @@ def _renumbered(new: ReplicaSet, revision: int) -> PatchReplicaSet:
     return PatchReplicaSet(name=new.name, uid=new.uid, hash=new.hash, before=new.desired, annotations=notes)
 
 
+def _without_deadline(new: ReplicaSet) -> PatchReplicaSet:
+    notes: dict[str, str | None] = {labels.SCALE_DOWN_DEADLINE: None}
+    return PatchReplicaSet(name=new.name, uid=new.uid, hash=new.hash, before=new.desired, annotations=notes)
+
+
 def _announce(d: Draft, revision: int) -> None:
     if d.s.revision == revision:
         return
@@ -163,7 +169,7 @@ def _start(d: Draft, pod_hash: str) -> None:
     for field in ("prePromotionAnalysisRunStatus", "postPromotionAnalysisRunStatus"):
         d.part("blueGreen").pop(field, None)
     d.part("blueGreen").pop("scaleUpPreviewCheckPoint", None)
-    for field in ("currentStepAnalysisRunStatus", "currentBackgroundAnalysisRunStatus"):
+    for field in (*RUN_FIELDS, "stepPluginStatuses"):
         d.part("canary").pop(field, None)
     back_to_stable = bool(pod_hash) and pod_hash == s.status.stable_rs
     if s.steps:
@@ -193,9 +199,13 @@ def retry_after_abort(d: Draft) -> bool:
     was_aborted = progressing is not None and progressing.get("reason") == "RolloutAborted"
     if s.aborted or not was_aborted:
         return False
+    if s.new is not None and s.new.has_deadline:
+        # The abort gave it the deadline; left there it would read as a quick way back to a good version.
+        d.do(_without_deadline(s.new))
     _next_attempt(d)
     d.set("abortedAt", None)
     d.retried = True
+    d.part("canary").pop("stepPluginStatuses", None)
     set_progressing(d, "Unknown", "RolloutRetry", "Retrying Rollout after abort")
     for part, field in _RUN_STATUSES:
         d.run_status(part, field, None)

@@ -53,11 +53,22 @@ def _steps(sight: Sight) -> Iterator[Line]:
     if sight.holds:
         at = sight.held_until
     elif at is not None:
-        at = _end(sight, s.step, at)
+        at = _present_end(sight, s.step)
     for index, step in enumerate(s.steps[s.step_index + 1 :], start=s.step_index + 2):
         yield line(f"step {index}: {phrase(step)}", at)
         at = None if at is None else _end(sight, step, at)
     yield line(f"full promotion: revision {s.revision} becomes the stable version", at)
+
+
+def _present_end(sight: Sight, step: api.CanaryStep) -> When:
+    """Return the earliest end of the present step; None while it waits for something that has no time."""
+    if step.analysis is None:
+        return None
+    length = analysis_length(sight.s, step.analysis)
+    runs = [run for run in sight.deciding_runs if run.kind == "Step" and run.phase in ("Pending", "Running")]
+    if length is None or not runs:
+        return None
+    return sight.s.now + max(timedelta(), length - timedelta(seconds=runs[0].age_seconds))
 
 
 def _end(sight: Sight, step: api.CanaryStep, begin: datetime) -> When:

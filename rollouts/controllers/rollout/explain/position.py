@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollouts.api.argoproj import rollout as api
-from rollouts.api.scalars import format_duration
 from rollouts.controllers.rollout.decide.canary import step_text
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.scaling import current_weight
 from rollouts.controllers.rollout.explain.lines import Line
-from rollouts.controllers.rollout.explain.sight import Sight, pause_length
+from rollouts.controllers.rollout.explain.sight import Sight, pause_length, short
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.workloads.replicaset import ReplicaSet
 
@@ -26,12 +25,12 @@ def headline(sight: Sight) -> str:
         return _at_rest(sight)
     where = f"update to revision {s.revision}"
     if s.step is not None and s.step_index is not None:
-        where += f", step {s.step_index + 1} of {len(s.steps)}"
+        where += f", step {s.step_index + 1} of {len(s.steps)},"
     if sight.phase == "Paused":
-        return f"The {where}, is held{_by_whom(sight)}."
+        return f"The {where} is held{_by_whom(sight)}."
     if sight.late:
-        return f"The {where}, has not moved for longer than its progress deadline."
-    return f"The {where}, is under way."
+        return f"The {where} has not moved for longer than its progress deadline."
+    return f"The {where} is under way."
 
 
 def _at_rest(sight: Sight) -> str:
@@ -124,4 +123,4 @@ def phrase(step: api.CanaryStep) -> str:
     if step.pause is None:
         return step_text(step)
     length = pause_length(step.pause.duration)
-    return f"pause for {format_duration(length)}" if length is not None else "pause until a person promotes"
+    return f"pause for {short(length)}" if length is not None else "pause until a person promotes"

@@ -75,15 +75,14 @@ def _held(sight: Sight) -> Iterator[Line]:
     if sight.s.spec.paused:
         yield Line("a person to resume: spec.paused is set")
     since, until = sight.held_since, sight.held_until
-    began = f", paused since {objects.format_time(since)}" if since else ""
     for reason in sight.holds:
         match reason:
             case _ if reason == INCONCLUSIVE_ANALYSIS:
-                yield Line(f"a person to decide: an analysis was inconclusive{began}")
+                yield line("a person to decide, since an analysis was inconclusive; paused", since)
             case _ if reason in (CANARY_PAUSE_STEP, BLUE_GREEN_PAUSE) and until is not None:
-                yield line(f"the pause to end by itself{began}", until)
+                yield line("the pause to end by itself", until)
             case _:
-                yield Line(f"a person to promote{began}")
+                yield line("a person to promote; paused", since)
 
 
 def _late(sight: Sight) -> Iterator[Line]:

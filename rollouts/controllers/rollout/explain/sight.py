@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from rollouts.api.scalars import ScalarError, parse_duration
+from rollouts.api.scalars import ScalarError, format_duration, parse_duration
 from rollouts.controllers.rollout.actions import Decision
 from rollouts.controllers.rollout.decide.draft import BLUE_GREEN_PAUSE, CANARY_PAUSE_STEP
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
@@ -129,3 +129,10 @@ def pause_length(duration: str | int | None) -> timedelta | None:
         return parse_duration(duration)
     except ScalarError:
         return None
+
+
+def short(length: timedelta) -> str:
+    """Return a length of time without parts that are zero: 10m, 1h, 1m30s."""
+    text = format_duration(length)
+    text = text.removesuffix("0s") if text.endswith("m0s") else text
+    return text.removesuffix("0m") if text.endswith("h0m") else text
