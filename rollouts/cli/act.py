@@ -2,106 +2,222 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rollouts.cli.connection import Target, cluster_options, run_async
+from rollouts.cli.connection import Seconds, Target, cluster_options, run_async
+from rollouts.cli.kinds import KindGroup, ObjectName, kind_of, without_kind
 
-Patch = Mapping[str, Any]
-Plan = Callable[[Mapping[str, Any]], tuple[Patch | None, Patch | None]]
-"""From the live Rollout to (spec patch, status patch); None for none."""
+if TYPE_CHECKING:
+    from rollouts.cli.patches import Patch
+    from rollouts.kube.api import KubeApi
+    from rollouts.kube.objects import Resource
+
+_names = click.argument("names", nargs=-1, required=True, metavar="NAME...", type=ObjectName("rollout"))
 
 
 @click.command("promote")
-@click.argument("name")
+@_names
 @click.option("--full", is_flag=True, help="Skip all remaining steps, pauses and analyses.")
 @cluster_options
-def promote_command(target: Target, name: str, full: bool) -> None:
+def promote_command(target: Target, names: Sequence[str], full: bool) -> None:
     """Go on after a pause; without a pause, skip the present step.
 
     \b
     rollouts promote web -n shop          next step
     rollouts promote web -n shop --full   everything, now
     """
-    _act(target, name, _promote_full if full else _promote, "promoted")
+    _act(target, names, "promote_full" if full else "promote")
 
 
 @click.command("abort")
-@click.argument("name")
+@_names
 @cluster_options
-def abort_command(target: Target, name: str) -> None:
-    """Send all traffic back to the stable version. The spec keeps the new one: retry, or change it."""
-    _act(target, name, lambda live: (None, {"abort": True}), "aborted")
+def abort_command(target: Target, names: Sequence[str]) -> None:
+    """Send all traffic back to the stable version. The spec keeps the new one: retry, undo, or change it.
+
+    \b
+    rollouts abort web -n shop
+    """
+    _act(target, names, "abort")
 
 
 @click.command("retry")
-@click.argument("name")
+@_names
 @cluster_options
-def retry_command(target: Target, name: str) -> None:
-    """Try an aborted update again from the first step, with new analyses."""
-    _act(target, name, lambda live: (None, {"abort": False}), "retried")
+def retry_command(target: Target, names: Sequence[str]) -> None:
+    """Try an aborted update again from the first step, with new analyses.
+
+    \b
+    rollouts retry web -n shop
+    """
+    _act(target, names, "retry")
 
 
 @click.command("pause")
-@click.argument("name")
+@_names
 @cluster_options
-def pause_command(target: Target, name: str) -> None:
-    """Hold the Rollout where it is until resumed or promoted."""
-    _act(target, name, lambda live: ({"paused": True}, None), "paused")
+def pause_command(target: Target, names: Sequence[str]) -> None:
+    """Hold the Rollout where it is until resumed or promoted.
+
+    \b
+    rollouts pause web -n shop
+    """
+    _act(target, names, "pause")
 
 
 @click.command("resume")
-@click.argument("name")
+@_names
 @cluster_options
-def resume_command(target: Target, name: str) -> None:
-    """End a hold made by pause; pauses of steps stay."""
-    _act(target, name, lambda live: ({"paused": False}, None), "resumed")
+def resume_command(target: Target, names: Sequence[str]) -> None:
+    """End a hold made by pause; pauses of steps stay.
+
+    \b
+    rollouts resume web -n shop
+    """
+    _act(target, names, "resume")
 
 
-def _promote_full(live: Mapping[str, Any]) -> tuple[Patch | None, Patch | None]:
-    status = live.get("status") or {}
-    if status.get("currentPodHash") == status.get("stableRS"):
-        raise click.ClickException("nothing to promote: the current version is the stable one")
-    return None, {"promoteFull": True}
+@click.command("restart")
+@_names
+@click.option(
+    "-i", "--in", "delay", type=Seconds(), default="0", metavar="DURATION", help="Not now, but then."
+)
+@cluster_options
+def restart_command(target: Target, names: Sequence[str], delay: float) -> None:
+    """Replace all pods of a Rollout by new ones of the same version, a few at a time.
+
+    \b
+    rollouts restart web -n shop
+    rollouts restart web -n shop --in 10m
+    """
+    from rollouts.clock import SystemClock  # noqa: PLC0415 - keeps --help fast
+    from rollouts.kube.objects import format_time  # noqa: PLC0415
+
+    _act(target, names, "restart", format_time(SystemClock().now() + timedelta(seconds=delay)))
 
 
-def _promote(live: Mapping[str, Any]) -> tuple[Patch | None, Patch | None]:
-    spec, status = live.get("spec") or {}, live.get("status") or {}
-    spec_patch = {"paused": False} if spec.get("paused") else None
-    pauses = status.get("pauseConditions") or ()
-    inconclusive = any(p.get("reason") == "InconclusiveAnalysisRun" for p in pauses)
-    steps = ((spec.get("strategy") or {}).get("canary") or {}).get("steps") or ()
-    index = status.get("currentStepIndex")
-    following = None if index is None or index >= len(steps) else index + 1
-    if pauses and not inconclusive:
-        return spec_patch, {"pauseConditions": None}
-    if inconclusive and following is not None:
-        return spec_patch, {"pauseConditions": None, "controllerPause": False, "currentStepIndex": following}
-    if pauses:
-        return spec_patch, {"pauseConditions": None}
-    if spec_patch is None and following is not None:
-        return None, {"pauseConditions": None, "currentStepIndex": following}
-    if spec_patch is None:
-        raise click.ClickException("nothing to promote: the Rollout is not paused and has no step left")
-    return spec_patch, None
+@click.command("undo")
+@_names
+@click.option(
+    "--to-revision", type=click.IntRange(min=0), default=0, metavar="N", help="Default: the one before."
+)
+@cluster_options
+def undo_command(target: Target, names: Sequence[str], to_revision: int) -> None:
+    """Put the pod template of an earlier revision back into the spec. It runs through the steps again.
+
+    A Rollout that is kept by Git is changed back by Git: revert the commit instead.
+
+    \b
+    rollouts undo web -n shop
+    rollouts undo web -n shop --to-revision 3
+    """
+    for name in without_kind("rollout", names):
+        run_async(_undo(target, name, to_revision))
 
 
-def _act(target: Target, name: str, plan: Plan, done: str) -> None:
-    run_async(_patch(target, name, plan))
-    click.echo(f"rollout '{name}' {done}")
+@click.group("set")
+def set_command() -> None:
+    """Change a field of a Rollout: image."""
 
 
-async def _patch(target: Target, name: str, plan: Plan) -> None:
-    from rollouts.kube import objects  # noqa: PLC0415 - keeps --help fast
+@set_command.command("image")
+@click.argument("name", type=ObjectName("rollout"))
+@click.argument("images", nargs=-1, required=True, metavar="CONTAINER=IMAGE...")
+@cluster_options
+def set_image(target: Target, name: str, images: Sequence[str]) -> None:
+    """Change images of the pod template, which begins an update. ``*=IMAGE`` sets every container.
+
+    \b
+    rollouts set image web -n shop web=registry.example.com/web:v2
+    """
+    pairs = [text.partition("=") for text in images]
+    wrong = [container or image for container, sign, image in pairs if not (container and sign and image)]
+    if wrong:
+        raise click.UsageError(
+            f"{wrong[0]!r} is not CONTAINER=IMAGE, such as web=registry.example.com/web:v2"
+        )
+    _act(target, (name,), "set_images", {container: image for container, _, image in pairs})
+
+
+@click.group("terminate", cls=KindGroup)
+def terminate_command() -> None:
+    """Stop a running AnalysisRun or Experiment."""
+
+
+@terminate_command.command("analysisrun")
+@click.argument("name", type=ObjectName("analysisrun"))
+@cluster_options
+def terminate_analysisrun(target: Target, name: str) -> None:
+    """Stop an AnalysisRun; it is judged by what it has measured so far.
+
+    \b
+    rollouts terminate analysisrun web-6f68b77677-2-1 -n shop
+    """
+    _act(target, (name,), "terminate_run", kind="analysisrun")
+
+
+@terminate_command.command("experiment")
+@click.argument("name", type=ObjectName("experiment"))
+@cluster_options
+def terminate_experiment(target: Target, name: str) -> None:
+    """Stop an Experiment.
+
+    \b
+    rollouts terminate experiment baseline-vs-canary -n shop
+    """
+    _act(target, (name,), "terminate_run", kind="experiment")
+
+
+def _act(target: Target, names: Sequence[str], verb: str, *args: Any, kind: str = "rollout") -> None:
+    if kind == "rollout":
+        names = without_kind("rollout", names)
+    for name in names:
+        run_async(_change(target, kind, name, verb, args))
+
+
+async def _change(target: Target, kind: str, name: str, verb: str, args: Sequence[Any]) -> None:
+    from rollouts.cli import patches  # noqa: PLC0415 - keeps --help fast
+    from rollouts.kube import objects  # noqa: PLC0415
+
+    resources = (objects.ROLLOUTS, objects.ANALYSIS_RUNS, objects.EXPERIMENTS)
+    resource = next(r for r in resources if kind_of(r.kind) == kind)
+    async with target.connect() as api:
+        live = await target.read(api, resource, name)
+        try:
+            patch = getattr(patches, verb)(live, *args)
+        except patches.NothingToDo as reason:
+            raise click.ClickException(f"{kind} {name!r}: {reason}") from reason
+        await _write(api, target, resource, name, patch)
+    click.echo(f"{kind} '{name}' {patch.done}")
+
+
+async def _undo(target: Target, name: str, revision: int) -> None:
+    from rollouts.cli import patches  # noqa: PLC0415 - keeps --help fast
+    from rollouts.kube import objects  # noqa: PLC0415
 
     async with target.connect() as api:
-        live = await api.get(objects.ROLLOUTS, target.namespace, name)
-        spec, status = plan(live)
-        if spec is not None:
-            await api.patch(objects.ROLLOUTS, target.namespace, name, {"spec": spec})
-        if status is not None:
-            await api.patch(
-                objects.ROLLOUTS, target.namespace, name, {"status": status}, subresource="status"
-            )
+        live = await target.read(api, objects.ROLLOUTS, name)
+        sets = await target.list(api, objects.REPLICASETS, target.namespace)
+        uid = objects.uid_of(live)
+        own = [rs for rs in sets if (objects.controller_owner(rs) or {}).get("uid") == uid]
+        try:
+            patch = patches.undo(live, own, revision)
+        except patches.NothingToDo as reason:
+            raise click.ClickException(f"rollout {name!r}: {reason}") from reason
+        await _write(api, target, objects.ROLLOUTS, name, patch)
+    click.echo(f"rollout '{name}' {patch.done}")
+
+
+async def _write(api: KubeApi, target: Target, resource: Resource, name: str, patch: Patch) -> None:
+    from rollouts.kube.api import PatchKind  # noqa: PLC0415 - keeps --help fast
+
+    if patch.spec:
+        await api.patch(resource, target.namespace, name, {"spec": patch.spec})
+    if patch.json_patch:
+        await api.patch(resource, target.namespace, name, list(patch.json_patch), kind=PatchKind.JSON)
+    if patch.status:
+        await api.patch(resource, target.namespace, name, {"status": patch.status}, subresource="status")

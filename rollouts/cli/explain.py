@@ -6,72 +6,165 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rollouts.cli.connection import Target, cluster_options, emit, output_option, run_async
+from rollouts.cli.connection import Target, cluster_options, output_option, run_async, timeout_option
+from rollouts.cli.kinds import ObjectName
 
 if TYPE_CHECKING:
-    from rollouts.kube.api import KubeApi
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from rich.text import Text
+
+    from rollouts.cli.shown import Answer, Style
+    from rollouts.controllers.rollout.explain import Explanation, Line
+    from rollouts.controllers.rollout.observe import Observer
+    from rollouts.kube.cache import Cache
+    from rollouts.kube.client import HttpKubeApi
 
 
 @click.command("explain")
-@click.argument("name")
+@click.argument("name", type=ObjectName("rollout"))
 @click.option("-w", "--watch", is_flag=True, help="Follow changes until interrupted.")
+@timeout_option("--timeout", "--timeout-seconds")
+@click.option("--no-color", is_flag=True, help="No colours even on a terminal.")
 @output_option
 @cluster_options
-def explain_command(target: Target, name: str, watch: bool, output: str) -> None:
-    """Tell why a Rollout is where it is, what it waits for, and what comes next and when.
+def explain_command(target: Target, name: str, watch: bool, **style: Any) -> None:
+    """Tell why a Rollout is where it is, what it waits for, what comes next and when, and what you can do.
 
     It runs the decision code of the controller on what the API server says now, and writes nothing.
+
+    \b
+    rollouts explain web -n shop
+    rollouts explain web -n shop -o json | jq -r '.why[].text'
     """
-    run_async(_explain(target, name, watch=watch, output=output))
+    from rollouts.cli.shown import Style  # noqa: PLC0415 - keeps --help fast
+
+    raise click.exceptions.Exit(run_async(_explain(target, name, watch=watch, style=Style(**style))))
 
 
-async def _explain(target: Target, name: str, *, watch: bool, output: str) -> None:
-    from rollouts.clock import SystemClock  # noqa: PLC0415 - keeps --help fast
+async def _explain(target: Target, name: str, *, watch: bool, style: Style) -> int:
+    from rollouts.cli.shown import show_once  # noqa: PLC0415 - keeps --help fast
+    from rollouts.kube import objects  # noqa: PLC0415
 
-    last: dict[str, Any] = {}
     async with target.connect() as api:
-        while True:
-            told = await explanation(api, target.namespace, name)
-            if told != last:
-                _show(told, output)
-                last = told
-            if not watch:
-                return
-            await SystemClock().sleep(0.5)
+        await target.read(api, objects.ROLLOUTS, name)
+        if watch:
+            return await _follow(api, target.namespace, name, style)
+        answer = await _once(api, target.namespace, name)
+    if answer is None:
+        raise click.ClickException(f"Rollout {name} is being deleted")
+    show_once(answer, style)
+    return 0
 
 
-async def explanation(api: KubeApi, namespace: str, name: str) -> dict[str, Any]:
-    """Return what the controller would do now, as plain data. Raises NotFound."""
+def _parts() -> tuple[Any, ...]:
+    from rollouts.cli.loading import ROLLOUT_PARTS  # noqa: PLC0415 - keeps --help fast
+    from rollouts.kube import objects  # noqa: PLC0415
+
+    templates = (objects.ANALYSIS_TEMPLATES, objects.CLUSTER_ANALYSIS_TEMPLATES)
+    return (*ROLLOUT_PARTS, objects.SERVICES, *templates)
+
+
+async def _once(api: HttpKubeApi, namespace: str, name: str) -> Answer | None:
     from rollouts.cli.livecache import live_cache  # noqa: PLC0415 - keeps --help fast
+    from rollouts.controllers.rollout.observe import Observer  # noqa: PLC0415
+
+    cache = await live_cache(api, namespace, _parts())
+    observer = Observer(cache, cache.find)
+    answer = _answer(cache, observer, namespace, name, cache.refused.values())
+    if await cache.fetch_wanted(api):
+        answer = _answer(cache, observer, namespace, name, cache.refused.values())
+    return answer
+
+
+async def _follow(api: HttpKubeApi, namespace: str, name: str, style: Style) -> int:
+    """Follow the objects of the namespace; kinds of routers are watched once the Rollout names them."""
+    from rollouts.cli.shown import show_followed  # noqa: PLC0415 - keeps --help fast
+    from rollouts.clock import SystemClock  # noqa: PLC0415
+    from rollouts.controllers.rollout.observe import Observer  # noqa: PLC0415
+    from rollouts.controllers.rollout.routes import RouteResources  # noqa: PLC0415
+    from rollouts.kube.informer import InformerCache  # noqa: PLC0415
+
+    made: dict[str, tuple[RouteResources, Observer]] = {}
+
+    async def load(cache: Cache) -> Answer | None:
+        if not made:
+            assert isinstance(cache, InformerCache)  # noqa: S101 - a followed cache is one
+            routes = RouteResources(cache, lambda route: None)
+            made["both"] = routes, Observer(cache, routes.find)
+        routes, observer = made["both"]
+        answer = _answer(cache, observer, namespace, name)
+        if await routes.discover(api, SystemClock().now()):
+            answer = _answer(cache, observer, namespace, name)
+        return answer
+
+    return await show_followed(api, namespace, _parts(), load, style)
+
+
+def _answer(cache: Cache, observer: Observer, namespace: str, name: str, refused: Any = ()) -> Answer | None:
+    from rollouts.cli.loading import owned_pods  # noqa: PLC0415 - keeps --help fast
+    from rollouts.cli.shown import Answer  # noqa: PLC0415
     from rollouts.clock import SystemClock  # noqa: PLC0415
     from rollouts.controllers.rollout.decide import decide  # noqa: PLC0415
     from rollouts.controllers.rollout.explain import explain  # noqa: PLC0415
-    from rollouts.controllers.rollout.observe import Observer  # noqa: PLC0415
-    from rollouts.kube import errors  # noqa: PLC0415
+    from rollouts.kube import objects  # noqa: PLC0415
     from rollouts.kube.objects import Key  # noqa: PLC0415
 
-    cache = await live_cache(api, namespace)
-    observer, key, now = Observer(cache, cache.find), Key(namespace, name), SystemClock().now()
-    snapshot = observer.snapshot(key, now)
-    if await cache.fetch_wanted(api):
-        snapshot = observer.snapshot(key, now)
+    now = SystemClock().now()
+    snapshot = observer.snapshot(Key(namespace, name), now)
     if snapshot is None:
-        raise errors.NotFound(f"Rollout {namespace}/{name}")
-    return explain(snapshot, decide(snapshot))
+        return None
+    uid = objects.uid_of(snapshot.manifest)
+    runs = cache.indexed(objects.ANALYSIS_RUNS, "owner", uid)
+    told = explain(snapshot, decide(snapshot), owned_pods(cache, uid), runs)
+    data = told.data()
+    if refused:
+        data["notAllowed"] = list(refused)
+    parts = tuple(explanation_parts(told, now, tuple(refused)))
+    return Answer(data=data, parts=parts, same={k: v for k, v in data.items() if k != "looks_again_at"})
 
 
-def _show(told: dict[str, Any], output: str) -> None:
-    if output != "table":
-        emit(told, output)
-        return
-    click.echo(f"{told['name']} is {told['phase']}" + (f": {told['message']}" if told["message"] else ""))
-    for title, field in (
-        ("Where it is", "position"),
-        ("What it waits for", "waits"),
-        ("What the controller does now", "actions"),
-        ("What comes next", "next"),
+def explanation_parts(told: Explanation, now: datetime, refused: tuple[str, ...] = ()) -> Iterator[Text]:
+    """Yield an explanation as paragraphs."""
+    from rich.text import Text  # noqa: PLC0415 - keeps --help fast
+
+    from rollouts.cli.render import state  # noqa: PLC0415
+
+    yield Text.assemble((f"{told.namespace}/{told.name} ", "bold"), state(told.phase))
+    yield Text(told.headline)
+    for title, lines in (
+        ("Where it is", told.position),
+        ("Why", told.why),
+        ("What comes next", told.next),
     ):
-        if told[field]:
-            click.echo(f"{title}:")
-            for line in told[field]:
-                click.echo(f"  - {line}")
+        if lines:
+            yield Text(f"\n{title}", style="bold")
+            for line in lines:
+                yield Text(f"  • {line.text}{when(line, now)}")
+    if told.actions:
+        yield Text("\nWhat the controller does now", style="bold")
+        for action in told.actions:
+            yield Text(f"  • {action}")
+    if told.commands:
+        yield Text("\nWhat you can do", style="bold")
+        width = max(len(command.command) for command in told.commands)
+        for command in told.commands:
+            yield Text.assemble("  ", (command.command.ljust(width), "cyan"), f"  {command.effect}")
+    for reason in refused:
+        yield Text(f"\nNot everything could be looked at: {reason}", style="yellow")
+
+
+def when(line: Line, now: datetime) -> str:
+    """Return the moment of a line, and how far away it is: `` — 12:03:20 (in 1m20s)``."""
+    from rollouts.kube.objects import parse_time  # noqa: PLC0415 - keeps --help fast
+    from rollouts.views.rollout import age  # noqa: PLC0415
+
+    at = parse_time(line.at)
+    if at is None:
+        return ""
+    seconds = round((at - now).total_seconds())
+    clock = at.astimezone().strftime("%H:%M:%S" if abs(seconds) < 43200 else "%Y-%m-%d %H:%M:%S")
+    if seconds > 0:
+        return f" — {clock} (in {age(seconds)})"
+    return f" — {clock} ({age(-seconds)} ago)" if seconds < -1 else f" — {clock} (now)"

@@ -1,102 +1,147 @@
-"""`rollouts get rollout NAME`."""
+"""`rollouts get rollout|experiment|analysisrun NAME`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rollouts.cli.connection import Target, cluster_options, emit, output_option, run_async
+from rollouts.cli.connection import Target, cluster_options, output_option, run_async, timeout_option
+from rollouts.cli.kinds import KindGroup, ObjectName
 
 if TYPE_CHECKING:
-    from rollouts.kube.api import KubeApi
+    from rollouts.cli.shown import Answer, Style
+    from rollouts.kube.cache import Cache
     from rollouts.views.rollout import RolloutView
 
 
-@click.group("get")
+@click.group("get", cls=KindGroup)
 def get_command() -> None:
-    """Show one object in full."""
+    """Show one object in full: a Rollout (ro), an Experiment (exp) or an AnalysisRun (ar)."""
+
+
+def _options(command: Any) -> Any:
+    for option in (
+        cluster_options,
+        output_option,
+        click.option("--no-color", is_flag=True, help="No colours even on a terminal."),
+        timeout_option("--timeout", "--timeout-seconds"),
+        click.option("-w", "--watch", is_flag=True, help="Follow changes until interrupted."),
+    ):
+        command = option(command)
+    return command
 
 
 @get_command.command("rollout")
-@click.argument("name")
-@click.option("-w", "--watch", is_flag=True, help="Follow changes until interrupted.")
-@click.option("--no-color", is_flag=True, help="No colours even on a terminal.")
-@output_option
-@cluster_options
-def get_rollout(target: Target, name: str, watch: bool, no_color: bool, output: str) -> None:
+@click.argument("name", type=ObjectName("rollout"))
+@_options
+def get_rollout(target: Target, name: str, watch: bool, **style: Any) -> None:
     """Show a Rollout: phase, step, weights, versions with their pods and analyses.
 
     \b
     rollouts get rollout web -n shop -w
-    rollouts get rollout web -o json | jq .phase
+    rollouts get ro web -o json | jq .phase
     """
-    run_async(_get(target, name, watch=watch, no_color=no_color, output=output))
+    _run(target, "rollout", name, watch, style)
 
 
-async def _get(target: Target, name: str, *, watch: bool, no_color: bool, output: str) -> None:
-    from rollouts.cli.render import console, rollout_lines  # noqa: PLC0415 - keeps --help fast
+@get_command.command("experiment")
+@click.argument("name", type=ObjectName("experiment"))
+@_options
+def get_experiment(target: Target, name: str, watch: bool, **style: Any) -> None:
+    """Show an Experiment: its versions and its analyses.
+
+    \b
+    rollouts get experiment baseline-vs-canary -n shop
+    """
+    _run(target, "experiment", name, watch, style)
+
+
+@get_command.command("analysisrun")
+@click.argument("name", type=ObjectName("analysisrun"))
+@_options
+def get_analysisrun(target: Target, name: str, watch: bool, **style: Any) -> None:
+    """Show an AnalysisRun: each metric's value against its condition, and what its limits leave.
+
+    \b
+    rollouts get analysisrun web-6f68b77677-2-1 -n shop -w
+    """
+    _run(target, "analysisrun", name, watch, style)
+
+
+def _run(target: Target, kind: str, name: str, watch: bool, style: dict[str, Any]) -> None:
+    from rollouts.cli.shown import Style  # noqa: PLC0415 - keeps --help fast
+
+    raise click.exceptions.Exit(run_async(_get(target, kind, name, watch, Style(**style))))
+
+
+async def _get(target: Target, kind: str, name: str, watch: bool, style: Style) -> int:
+    from rollouts.cli.livecache import live_cache  # noqa: PLC0415 - keeps --help fast
+    from rollouts.cli.loading import EXPERIMENT_PARTS, ROLLOUT_PARTS  # noqa: PLC0415
+    from rollouts.cli.shown import show_followed, show_once  # noqa: PLC0415
+    from rollouts.kube import objects  # noqa: PLC0415
+
+    resources = {
+        "rollout": ROLLOUT_PARTS,
+        "experiment": EXPERIMENT_PARTS,
+        "analysisrun": (objects.ANALYSIS_RUNS,),
+    }[kind]
+    namespace = target.namespace
+
+    async def load(cache: Cache) -> Answer | None:
+        return _answer(cache, kind, namespace, name)
 
     async with target.connect() as api:
-        if output != "table":
-            emit((await load_view(api, target.namespace, name)).data(), output)
-            return
-        screen = console(no_color=no_color)
-        if not watch:
-            for part in rollout_lines(await load_view(api, target.namespace, name)):
-                screen.print(part)
-            return
-        await _watch(api, target.namespace, name, no_color=no_color)
+        await target.read(api, resources[0], name)
+        if watch:
+            return await show_followed(api, namespace, resources, load, style)
+        answer = await load(await live_cache(api, namespace, resources))
+    if answer is None:
+        raise click.ClickException(f"{kind} {name} was deleted just now")
+    show_once(answer, style)
+    return 0
 
 
-async def _watch(api: KubeApi, namespace: str, name: str, *, no_color: bool) -> None:
-    from rich.console import Group  # noqa: PLC0415
-    from rich.live import Live  # noqa: PLC0415
-
-    from rollouts.cli.render import console, rollout_lines  # noqa: PLC0415
-    from rollouts.clock import SystemClock  # noqa: PLC0415
-
-    screen, clock = console(no_color=no_color), SystemClock()
-    last = None
-    with Live(console=screen, auto_refresh=False, transient=False) as live:
-        while True:
-            view = await load_view(api, namespace, name)
-            shown = _without_ages(view)
-            if screen.is_terminal:
-                live.update(Group(*rollout_lines(view)), refresh=True)
-            elif shown != last:
-                step = f" step {view.step}" if view.step else ""
-                weight = f" weight {view.actual_weight}" if view.actual_weight is not None else ""
-                click.echo(f"{view.phase}{step}{weight} {view.message}".rstrip())
-            last = shown
-            await clock.sleep(0.5)
-
-
-def _without_ages(view: RolloutView) -> tuple[object, ...]:
-    return (view.phase, view.message, view.step, view.actual_weight)
-
-
-async def load_view(api: KubeApi, namespace: str, name: str) -> RolloutView:
-    """Read a Rollout and what belongs to it. Raises NotFound."""
-    import asyncio  # noqa: PLC0415
-
+def _answer(cache: Cache, kind: str, namespace: str, name: str) -> Answer | None:
+    from rollouts.cli import loading, render  # noqa: PLC0415 - keeps --help fast
+    from rollouts.cli.shown import Answer  # noqa: PLC0415
     from rollouts.clock import SystemClock  # noqa: PLC0415
     from rollouts.kube import objects  # noqa: PLC0415
-    from rollouts.views.rollout import rollout_view  # noqa: PLC0415
+    from rollouts.views.analysis import run_row  # noqa: PLC0415
 
-    rollout = await api.get(objects.ROLLOUTS, namespace, name)
-    uid = objects.uid_of(rollout)
-    sets, pods, runs = await asyncio.gather(
-        api.list(objects.REPLICASETS, namespace),
-        api.list(objects.PODS, namespace),
-        api.list(objects.ANALYSIS_RUNS, namespace),
-    )
+    now = SystemClock().now()
+    if kind == "rollout":
+        view = loading.load_rollout(cache, namespace, name, now)
+        if view is None:
+            return None
+        line = rollout_line(view)
+        data = view.data()
+        same = line if line is not None else data
+        return Answer(data=data, parts=tuple(render.rollout_parts(view)), line=line, same=same)
+    if kind == "experiment":
+        experiment = loading.load_experiment(cache, namespace, name, now)
+        if experiment is None:
+            return None
+        parts = tuple(render.experiment_parts(experiment))
+        line = f"{experiment.phase} {experiment.message}".rstrip()
+        return Answer(data=experiment.data(), parts=parts, line=line, same=line)
+    run = cache.get(objects.ANALYSIS_RUNS, namespace, name)
+    if run is None:
+        return None
+    row = run_row(run, now)
+    standing = [f"{m.metric}: {m.standing()}" for m in row.metrics]
+    line = "; ".join([row.phase, *standing])
+    return Answer(data=row.data(), parts=tuple(render.run_parts(row)), line=line, same=line)
 
-    def owned(items: object) -> list[objects.Manifest]:
-        return [
-            obj
-            for obj in items  # type: ignore[attr-defined]
-            if (objects.controller_owner(obj) or {}).get("uid") == uid
-        ]
 
-    return rollout_view(rollout, owned(sets.items), pods.items, owned(runs.items), SystemClock().now())
+def rollout_line(view: RolloutView) -> str:
+    """Return a Rollout in one line, for a pipe that follows changes."""
+    words = [view.phase]
+    if view.step:
+        words.append(f"step {view.step}")
+    if view.actual_weight is not None:
+        words.append(f"weight {view.actual_weight}")
+    words.append(f"ready {view.ready}/{view.current}")
+    running = [run for version in view.versions for run in version.runs if run.phase == "Running"]
+    words += [f"{m.metric} {m.value}" for run in running for m in run.metrics if m.value]
+    return " ".join([*words, view.message]).rstrip()

@@ -1,29 +1,24 @@
-"""The Cache port over one round of lists: for commands that look once."""
+"""The Cache port over one round of lists, for commands that look once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rollouts.kube import errors, objects
 from rollouts.kube.api import KubeApi
 from rollouts.kube.cache import Handler
 from rollouts.kube.objects import Manifest, Resource
 
-NAMESPACED = (
-    objects.ROLLOUTS,
-    objects.REPLICASETS,
-    objects.SERVICES,
-    objects.ANALYSIS_RUNS,
-    objects.ANALYSIS_TEMPLATES,
-)
-
 
 class LiveCache:
-    """Objects as they were when they were listed."""
+    """Objects as they were when they were listed. ``refused`` names what could not be read, and why."""
 
-    def __init__(self, listed: Mapping[Resource, Sequence[Manifest]]) -> None:
+    def __init__(
+        self, listed: Mapping[Resource, Sequence[Manifest]], refused: Mapping[Resource, str] | None = None
+    ) -> None:
         self._listed = dict(listed)
+        self.refused = dict(refused or {})
         self.wanted: set[tuple[str, str]] = set()
 
     def find(self, group: str, kind: str) -> Resource | None:
@@ -40,9 +35,15 @@ class LiveCache:
         for group, kind in sorted(self.wanted):
             resource = next((r for r in rows if r.group == group and r.kind == kind), None)
             if resource is not None:
-                self._listed[resource] = (await api.list(resource)).items
+                await self._fetch(api, resource)
         self.wanted.clear()
         return len(self._listed) > before
+
+    async def _fetch(self, api: KubeApi, resource: Resource) -> None:
+        try:
+            self._listed[resource] = (await api.list(resource)).items
+        except errors.Forbidden as error:
+            self.refused[resource] = error.message
 
     def watched(self, resource: Resource) -> bool:
         """See Cache.watched."""
@@ -77,16 +78,21 @@ class LiveCache:
         """See Cache.on_change; nothing changes here."""
 
 
-async def live_cache(api: KubeApi, namespace: str) -> LiveCache:
-    """List what a decision about Rollouts of one namespace may look at; what is not served is absent."""
+async def live_cache(api: KubeApi, namespace: str, resources: Sequence[Resource]) -> LiveCache:
+    """List resources of a namespace. What is not served is absent; what is forbidden is ``refused``."""
 
-    async def one(resource: Resource) -> tuple[Resource, Sequence[Manifest]] | None:
-        where = namespace if resource.namespaced else None
+    async def one(resource: Resource) -> Sequence[Manifest] | errors.Refused:
         try:
-            return resource, (await api.list(resource, where)).items
-        except (errors.NotFound, errors.Forbidden):
-            return None
+            return (await api.list(resource, namespace if resource.namespaced else None)).items
+        except (errors.NotFound, errors.Forbidden) as error:
+            return error
 
-    resources: Iterable[Resource] = (*NAMESPACED, objects.CLUSTER_ANALYSIS_TEMPLATES)
     answers = await asyncio.gather(*(one(resource) for resource in resources))
-    return LiveCache(dict(answer for answer in answers if answer is not None))
+    listed: dict[Resource, Sequence[Manifest]] = {}
+    refused: dict[Resource, str] = {}
+    for resource, answer in zip(resources, answers, strict=True):
+        if isinstance(answer, errors.Forbidden):
+            refused[resource] = answer.message
+        elif not isinstance(answer, errors.Refused):
+            listed[resource] = answer
+    return LiveCache(listed, refused)

@@ -5,25 +5,33 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
+from io import TextIOWrapper
 
 import click
 
 from rollouts import __version__
+from rollouts.cli.connection import early_options
+from rollouts.cli.outcome import EXIT_CODES, EXIT_INTERRUPTED
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("rollouts.cli.run", "Run the controller."),
     "demo": ("rollouts.cli.demo.command", "Show a whole delivery on this machine: commit, canary, verdict."),
-    "get": ("rollouts.cli.get", "Show one Rollout with its versions, pods and analyses."),
-    "list": ("rollouts.cli.list", "List Rollouts."),
+    "get": ("rollouts.cli.get", "Show one Rollout, Experiment or AnalysisRun in full."),
+    "list": ("rollouts.cli.list", "List Rollouts, Experiments or AnalysisRuns."),
     "status": ("rollouts.cli.status", "Wait for a Rollout to be healthy, degraded or paused."),
-    "explain": ("rollouts.cli.explain", "Tell why a Rollout is where it is and what comes next."),
+    "explain": ("rollouts.cli.explain", "Tell why a Rollout is where it is, what comes next, what to do."),
     "promote": ("rollouts.cli.act", "Go on after a pause, skip a step, or skip all (--full)."),
     "abort": ("rollouts.cli.act", "Send all traffic back to the stable version."),
     "retry": ("rollouts.cli.act", "Try an aborted update again, from the first step."),
     "pause": ("rollouts.cli.act", "Hold a Rollout where it is."),
     "resume": ("rollouts.cli.act", "End a hold made by pause."),
+    "set": ("rollouts.cli.act", "Change the image of a container."),
+    "undo": ("rollouts.cli.act", "Put an earlier revision back into the spec."),
+    "restart": ("rollouts.cli.act", "Replace the pods by new ones of the same version."),
+    "terminate": ("rollouts.cli.act", "Stop a running AnalysisRun or Experiment."),
     "lint": ("rollouts.cli.lint", "Check manifests before a cluster sees them."),
-    "version": ("rollouts.cli.version", "Show the version, of the server too when it can be reached."),
+    "version": ("rollouts.cli.version", "Show the versions of client and server."),
     "completion": ("rollouts.cli.completion", "Print shell completion."),
 }
 
@@ -43,6 +51,19 @@ class LazyGroup(click.Group):
         found = getattr(module, f"{cmd_name}_command", None)
         return found if isinstance(found, click.Command) else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve a command; an unknown one is answered with what was probably meant."""
+        name = args[0] if args else ""
+        if name and name not in COMMANDS and not name.startswith("-"):
+            close = get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+            hint = (
+                f"Did you mean `{ctx.command_path} {close[0]}`?" if close else "See --help for all commands."
+            )
+            raise click.UsageError(f"no command {name!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
@@ -52,22 +73,26 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with `rollouts demo`. On a cluster: `rollouts list -A`, then `rollouts explain NAME`.",
+    epilog=f"Start with `rollouts demo`; on a cluster, with `rollouts list -A`.\n\n{EXIT_CODES}",
 )
 @click.version_option(__version__, "--version", prog_name="rollouts")
-def cli() -> None:
+@early_options
+def cli(**early: str) -> None:
     """Progressive delivery for Kubernetes: canary and blue-green rollouts judged against your SLOs."""
 
 
 def main() -> None:
-    """Run the command line; problems that a person can mend end with one line and exit code 1 or 2."""
+    """Run the command line; problems that a person can mend end with one line and a stable exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        cli(standalone_mode=False)
+        code = cli(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as problem:
         problem.show()
         sys.exit(problem.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rollouts.cli.connection import EXIT_USAGE
+from rollouts.cli.outcome import EXIT_USAGE
 
 
 @click.command("run")

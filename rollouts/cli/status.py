@@ -2,45 +2,89 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from rollouts.cli.connection import EXIT_DEGRADED, EXIT_TIMEOUT, Target, cluster_options, run_async
+from rollouts.cli.connection import Target, cluster_options, output_option, run_async, timeout_option
+from rollouts.cli.kinds import ObjectName
+from rollouts.cli.outcome import EXIT_OK, EXIT_PROBLEM, EXIT_TIMEOUT
+
+if TYPE_CHECKING:
+    from rollouts.kube.informer import InformerCache
+    from rollouts.kube.objects import ReadOnly
+
+ENDS = ("Healthy", "Degraded", "Paused")
 
 
 @click.command("status")
-@click.argument("name")
+@click.argument("name", type=ObjectName("rollout"))
 @click.option("-w/-W", "--watch/--no-watch", default=True, show_default=True, help="Wait for an end.")
-@click.option("-t", "--timeout", type=float, default=0.0, metavar="SECONDS", help="Give up after; 0 never.")
+@timeout_option("-t", "--timeout")
+@output_option
 @cluster_options
-def status_command(target: Target, name: str, watch: bool, timeout: float) -> None:
+def status_command(target: Target, name: str, watch: bool, timeout: float, output: str) -> None:
     """Print the phase; with --watch wait until it is Healthy, Degraded or Paused.
 
-    Exit code 0 for Healthy and Paused, 1 for Degraded, 3 when the time is over.
+    Exit code 0 for Healthy and Paused, 1 for Degraded, 3 when the time is over. A pipeline waits with:
+
+    \b
+    rollouts status web -n shop --timeout 10m
     """
-    code = run_async(_status(target, name, watch=watch, timeout=timeout))
+    code = run_async(_status(target, name, watch=watch, timeout=timeout, output=output))
     raise click.exceptions.Exit(code)
 
 
-async def _status(target: Target, name: str, *, watch: bool, timeout: float) -> int:
-    from rollouts.clock import SystemClock  # noqa: PLC0415 - keeps --help fast
+async def _status(target: Target, name: str, *, watch: bool, timeout: float, output: str) -> int:
+    from rollouts.cli.following import follow  # noqa: PLC0415 - keeps --help fast
     from rollouts.kube import objects  # noqa: PLC0415
-    from rollouts.views.rollout import phase  # noqa: PLC0415
 
-    clock = SystemClock()
-    started = clock.monotonic()
-    last = ""
+    teller = _Teller(output)
+
+    async def look(cache: InformerCache, trouble: str) -> int | None:
+        rollout = cache.get(objects.ROLLOUTS, target.namespace, name)
+        if rollout is None and not trouble:
+            click.echo(f"Rollout {name!r} has been deleted", err=True)
+            return EXIT_PROBLEM
+        return None if rollout is None else teller.tell(rollout)
+
     async with target.connect() as api:
-        while True:
-            rollout = await api.get(objects.ROLLOUTS, target.namespace, name)
-            now = phase(rollout)
-            message = (rollout.get("status") or {}).get("message") or ""
-            line = f"{now} - {message}" if message else now
-            if line != last:
-                click.echo(line)
-                last = line
-            if not watch or now in ("Healthy", "Degraded", "Paused"):
-                return EXIT_DEGRADED if now == "Degraded" else 0
-            if timeout and clock.monotonic() - started > timeout:
-                click.echo(f"still {now} after {timeout:g} s", err=True)
-                return EXIT_TIMEOUT
-            await clock.sleep(0.3)
+        first = teller.tell(await target.read(api, objects.ROLLOUTS, name))
+        if first is None and watch:
+            code = await follow(api, target.namespace, (objects.ROLLOUTS,), look, timeout=timeout)
+            if code == EXIT_TIMEOUT:
+                click.echo(f"still {teller.phase} after {timeout:g} s", err=True)
+        else:
+            code = first or EXIT_OK
+    teller.finish()
+    return code
+
+
+class _Teller:
+    """Prints each new state (one document at the end for JSON and YAML) and knows the exit code."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+        self._line = ""
+        self._message = ""
+        self.phase = ""
+
+    def tell(self, rollout: ReadOnly) -> int | None:
+        """Print a state that is new; return the exit code when it is an end."""
+        from rollouts.views.rollout import phase_and_message  # noqa: PLC0415 - keeps --help fast
+
+        self.phase, self._message = phase_and_message(rollout)
+        line = f"{self.phase} - {self._message}" if self._message else self.phase
+        if line != self._line and self._output == "table":
+            click.echo(line)
+        self._line = line
+        if self.phase not in ENDS:
+            return None
+        return EXIT_PROBLEM if self.phase == "Degraded" else EXIT_OK
+
+    def finish(self) -> None:
+        """Write the last state as a document, where one is wanted."""
+        from rollouts.cli.connection import emit  # noqa: PLC0415 - keeps --help fast
+
+        if self._output != "table":
+            emit({"phase": self.phase, "message": self._message}, self._output)

@@ -9,46 +9,10 @@ from typing import Any
 
 from rollouts.kube import objects
 from rollouts.kube.objects import ReadOnly
+from rollouts.views.analysis import RunRow, run_row
+from rollouts.views.pods import PodRow, pod_row
 from rollouts.workloads import labels, replicaset
 from rollouts.workloads.replicaset import ReplicaSet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodRow:
-    """One pod. ``ready`` is "ready/all" containers."""
-
-    name: str
-    status: str
-    ready: str
-    restarts: int
-    age_seconds: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasurementRow:
-    """The last measurement of a metric against its conditions."""
-
-    metric: str
-    phase: str
-    value: str
-    condition: str
-    message: str
-    successful: int
-    failed: int
-    inconclusive: int
-    errors: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
-    """One AnalysisRun of a revision."""
-
-    name: str
-    kind: str
-    phase: str
-    message: str
-    age_seconds: int
-    metrics: tuple[MeasurementRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +72,12 @@ def rollout_view(
     sets = sorted((replicaset.read(rs) for rs in replica_sets), key=lambda rs: (-rs.revision, rs.name))
     weights = (status.get("canary") or {}).get("weights") or {}
     steps = (strategy.get("canary") or {}).get("steps") or []
+    phase, message = phase_and_message(rollout)
     return RolloutView(
         namespace=objects.namespace_of(rollout),
         name=objects.name_of(rollout),
-        phase=phase(rollout),
-        message=str(status.get("message") or ""),
+        phase=phase,
+        message=message,
         strategy="BlueGreen" if "blueGreen" in strategy else "Canary",
         step=f"{status.get('currentStepIndex', 0) or 0}/{len(steps)}" if steps else "",
         set_weight=_set_weight(steps, status) if "canary" in strategy else None,
@@ -127,18 +92,24 @@ def rollout_view(
     )
 
 
-def phase(rollout: ReadOnly) -> str:
-    """Return the phase, Progressing while the controller has not seen the newest spec."""
+def phase_and_message(rollout: ReadOnly) -> tuple[str, str]:
+    """Return phase and message as a client has to read them: a status behind the spec says nothing."""
     status = rollout.get("status") or {}
     observed = str(status.get("observedGeneration") or "")
+    if not status:
+        return "Progressing", "waiting for a controller to take note of the Rollout"
     if observed.isdigit() and observed != str(objects.generation(rollout)):
-        return "Progressing"
-    return str(status.get("phase") or "Progressing")
+        return "Progressing", "waiting for rollout spec update to be observed"
+    if status.get("controllerPause") and not status.get("pauseConditions"):
+        return "Progressing", "waiting for rollout to unpause"
+    return str(status.get("phase") or "Progressing"), str(status.get("message") or "")
 
 
-def _set_weight(steps: Sequence[Mapping[str, Any]], status: ReadOnly) -> int:
+def _set_weight(steps: Sequence[Mapping[str, Any]], status: ReadOnly) -> int | None:
     if status.get("abort"):
         return 0
+    if not status.get("currentPodHash"):
+        return None
     index = status.get("currentStepIndex")
     if index is None or index >= len(steps):
         return 100
@@ -179,8 +150,8 @@ def _version(
         status=_version_status(rs),
         scale_down_at=rs.deadline_text,
         age_seconds=_age(rs.manifest, now),
-        pods=tuple(_pod(pod, now) for pod in sorted(own, key=objects.name_of)),
-        runs=tuple(_run(run, now) for run in _runs_of(rs, runs)),
+        pods=tuple(pod_row(pod, now) for pod in sorted(own, key=objects.name_of)),
+        runs=tuple(run_row(run, now) for run in _runs_of(rs, runs)),
     )
 
 
@@ -214,51 +185,6 @@ def _runs_of(rs: ReplicaSet, runs: Sequence[objects.Manifest]) -> Sequence[objec
     found = [run for run in runs if belongs(run)]
     return sorted(
         found, key=lambda run: (objects.metadata(run).get("creationTimestamp", ""), objects.name_of(run))
-    )
-
-
-def _pod(pod: ReadOnly, now: datetime) -> PodRow:
-    status = pod.get("status") or {}
-    containers: Sequence[ReadOnly] = status.get("containerStatuses") or ()
-    waiting = [((c.get("state") or {}).get("waiting") or {}).get("reason") for c in containers]
-    shown = next((str(reason) for reason in waiting if reason), str(status.get("phase") or "Pending"))
-    return PodRow(
-        name=objects.name_of(pod),
-        status="Terminating" if objects.is_deleting(pod) else shown,
-        ready=f"{sum(bool(c.get('ready')) for c in containers)}/{len(containers)}",
-        restarts=sum(int(c.get("restartCount") or 0) for c in containers),
-        age_seconds=_age(pod, now),
-    )
-
-
-def _run(run: ReadOnly, now: datetime) -> RunRow:
-    status = run.get("status") or {}
-    specs = {m.get("name"): m for m in (run.get("spec") or {}).get("metrics") or ()}
-    return RunRow(
-        name=objects.name_of(run),
-        kind=objects.labels_of(run).get(labels.ROLLOUT_TYPE, ""),
-        phase=str(status.get("phase") or "Pending"),
-        message=str(status.get("message") or ""),
-        age_seconds=_age(run, now),
-        metrics=tuple(_metric(m, specs.get(m.get("name")) or {}) for m in status.get("metricResults") or ()),
-    )
-
-
-def _metric(result: ReadOnly, spec: ReadOnly) -> MeasurementRow:
-    measurements: Sequence[ReadOnly] = result.get("measurements") or ()
-    last = measurements[-1] if measurements else {}
-    success, failure = spec.get("successCondition"), spec.get("failureCondition")
-    conditions = [text for text in (success, f"not ({failure})" if failure else None) if text]
-    return MeasurementRow(
-        metric=str(result.get("name", "")),
-        phase=str(result.get("phase") or ""),
-        value=str(last.get("value") or ""),
-        condition=" and ".join(conditions),
-        message=str(last.get("message") or result.get("message") or ""),
-        successful=int(result.get("successful") or 0),
-        failed=int(result.get("failed") or 0),
-        inconclusive=int(result.get("inconclusive") or 0),
-        errors=int(result.get("error") or 0),
     )
 
 

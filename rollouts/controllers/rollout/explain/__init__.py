@@ -35,7 +35,7 @@ class Explanation:
     message: str
     headline: str
     position: tuple[Line, ...]
-    waits: tuple[Line, ...]
+    why: tuple[Line, ...]
     actions: tuple[str, ...]
     next: tuple[Line, ...]
     commands: tuple[Command, ...]
@@ -59,7 +59,7 @@ def explain(
         message=sight.message,
         headline=headline(sight),
         position=tuple(position(sight)),
-        waits=tuple(reasons(sight)),
+        why=tuple(reasons(sight)),
         actions=tuple(describe(action) for action in decision.actions),
         next=tuple(coming(sight)),
         commands=tuple(remedies(sight)),

@@ -31,7 +31,7 @@ SHOWN_PODS = 3
 
 
 def reasons(sight: Sight) -> Iterator[Line]:
-    """Yield what the Rollout waits for or suffers from, the most telling first."""
+    """Yield what the Rollout waits for, or suffers from, the most telling first."""
     if sight.invalid:
         yield Line(_invalid_text(sight))
         return
@@ -41,7 +41,7 @@ def reasons(sight: Sight) -> Iterator[Line]:
     yield from _late(sight)
     for text in sight.decision.waits:
         if not text.startswith(TOLD_BETTER):
-            yield Line(text)
+            yield Line(f"waits for {text}")
     for rs in (sight.s.new, sight.s.stable):
         if rs is not None and not (rs is sight.s.new and sight.s.aborted):
             yield from _pods(sight, rs)
@@ -60,7 +60,9 @@ def _unseen(sight: Sight) -> Iterator[Line]:
         return
     seen, now = sight.s.status.observed_generation, objects.generation(sight.s.manifest)
     told = f"it has seen generation {seen}, the spec is at {now}" if seen else "it has written no status yet"
-    yield Line(f"the controller to take note of the spec: {told}. If this stays, no controller is running")
+    yield Line(
+        f"waits for the controller to take note of the spec: {told}. If this stays, no controller is running"
+    )
 
 
 def _aborted(sight: Sight) -> Iterator[Line]:
@@ -73,16 +75,16 @@ def _aborted(sight: Sight) -> Iterator[Line]:
 
 def _held(sight: Sight) -> Iterator[Line]:
     if sight.s.spec.paused:
-        yield Line("a person to resume: spec.paused is set")
+        yield Line("waits for a person to resume: spec.paused is set")
     since, until = sight.held_since, sight.held_until
     for reason in sight.holds:
         match reason:
             case _ if reason == INCONCLUSIVE_ANALYSIS:
-                yield line("a person to decide, since an analysis was inconclusive; paused", since)
+                yield line("waits for a person to decide, for an analysis was inconclusive; paused", since)
             case _ if reason in (CANARY_PAUSE_STEP, BLUE_GREEN_PAUSE) and until is not None:
-                yield line("the pause to end by itself", until)
+                yield line("waits for the pause to end", until)
             case _:
-                yield line("a person to promote; paused", since)
+                yield line("waits for a person to promote; paused", since)
 
 
 def _late(sight: Sight) -> Iterator[Line]:
@@ -106,9 +108,9 @@ def _pods(sight: Sight, rs: ReplicaSet) -> Iterator[Line]:
     delay = sight.s.spec.min_ready_seconds
     if not groups and delay and rs.available < rs.ready:
         count = rs.ready - rs.available
-        yield Line(f"{count} ready pods of {rs.name} to stay ready for minReadySeconds ({delay} s)")
+        yield Line(f"waits for {count} ready pods of {rs.name} to stay ready for minReadySeconds ({delay} s)")
     if rs.replicas < rs.desired and not rs.failure and _live(pods) < rs.desired:
-        yield Line(f"ReplicaSet {rs.name} to create {rs.desired - rs.replicas} more pods")
+        yield Line(f"waits for ReplicaSet {rs.name} to create {rs.desired - rs.replicas} more pods")
 
 
 def _live(pods: Sequence[Manifest]) -> int:
