@@ -173,8 +173,6 @@ def register(manager: Manager, settings: Settings) -> None:
     ]
     if not settings.namespace:
         watches.append(Watch(objects.CLUSTER_ANALYSIS_TEMPLATES, _by_index(cache, TEMPLATE_INDEX)))
-    reconciler = RolloutReconciler(
-        cache, manager.recorder, observer, routes, StepPlugins(own_namespace(settings))
     plugins = StepPlugins(own_namespace(settings))
     reconciler = RolloutReconciler(cache, manager.recorder, observer, routes, plugins)
     manager.add(Controller("rollout", objects.ROLLOUTS, reconciler, tuple(watches)))
