@@ -69,6 +69,7 @@ def sight(**changes) -> Sight:
         "application": {"status": {"sync": {"status": "Synced", "revision": COMMIT}}},
         "route": route(100, 0),
         "traffic": {"h2": Traffic(60.0, 0.0, 0.02)},
+        "answers": 900,
     }
     return Sight(**{**whole, **changes})
 
@@ -113,6 +114,7 @@ def test_a_finished_good_version_meets_every_check():
         ({"traffic": {"h2": Traffic(30.0, 0, 0), "h1": Traffic(30.0, 0, 0)}}, "every request"),
         ({"traffic": {"h2": Traffic(60.0, 0.01, 0)}}, "without errors"),
         ({"traffic": {}}, "every request"),
+        ({"lost": 1}, "no request was lost"),
         ({"runs": [run("h2", "Failed")]}, "passed its analysis"),
         ({"runs": [run("h2", "Successful", count=0)]}, "passed its analysis"),
         ({"runs": []}, "passed its analysis"),

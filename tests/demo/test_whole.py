@@ -27,6 +27,7 @@ def test_a_good_commit_reaches_all_traffic_and_a_bad_one_goes_back(tmp_path: Pat
     assert (done.returncode, summary["problem"], unmet) == (0, "", []), done.stderr
     assert [outcome["version"] for outcome in summary["outcomes"]] == ["v1", "v2", "v3"]
     assert summary["seconds"] <= _LIMIT_SECONDS
+    assert set(summary["requests"]) == {"v1", "v2", "v3"}
     assert set(summary["requests"]["v1"]) == set(summary["requests"]["v2"]) == {"200"}
     assert summary["requests"]["v3"].get("500", 0) > 0
     asked = dict.fromkeys(entry["asked"] for entry in summary["timeline"] if entry["version"] == "v2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from typing import Literal
 
@@ -11,13 +12,12 @@ import orjson
 from rich.console import Console
 
 from rollouts.cli.demo.options import DemoOptions, DemoResult
-from rollouts.cli.demo.run import run_demo
+from rollouts.cli.demo.run import INTERRUPTED, run_demo
 from rollouts.cli.demo.show import LiveShow, PlainShow, Show
 from rollouts.cli.demo.world import DemoUnavailable
 
 _FAILED = 1
-_UNAVAILABLE = 2
-_INTERRUPTED = 130
+_INTERRUPTED_CODE = 130
 
 
 @click.command("demo")
@@ -34,13 +34,19 @@ def demo_command(keep: bool, rate: float, output: Literal["text", "json"], no_co
     console = Console(stderr=output == "json", no_color=no_color)
     options = DemoOptions(rate=rate, output=output, keep=keep, terminal=console.is_terminal)
     try:
-        result = asyncio.run(run_demo(options, _show(options, console)))
+        result = asyncio.run(_until_signal(options, _show(options, console)))
     except DemoUnavailable as error:
         raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
     _report(result, output)
-    sys.exit(0 if result.succeeded else _FAILED)
+    sys.exit(0 if result.succeeded else _INTERRUPTED_CODE if result.problem == INTERRUPTED else _FAILED)
+
+
+async def _until_signal(options: DemoOptions, show: Show) -> DemoResult:
+    """End in order on SIGINT and SIGTERM: every part and every file goes before the process."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return await run_demo(options, show, stop)
 
 
 def _show(options: DemoOptions, console: Console) -> Show:

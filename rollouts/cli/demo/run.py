@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rollouts.cli.demo.controller_process import ControllerEnded
 from rollouts.cli.demo.frame import frame
@@ -15,6 +15,7 @@ from rollouts.cli.demo.story import History, bad_checks, good_checks, initial_ch
 from rollouts.cli.demo.versions import BAD, FIRST, GOOD, Version
 from rollouts.cli.demo.world import World, temporary_world
 
+INTERRUPTED = "the demo was interrupted"
 _REFRESH_SECONDS = 0.25
 _STEADY_SECONDS = 1.5
 """How long every check must hold, so that no passing state counts as an end."""
@@ -59,36 +60,46 @@ class _Progress:
     outcomes: list[Outcome] = field(default_factory=list)
 
 
-async def run_demo(options: DemoOptions, show: Show) -> DemoResult:
-    """Run all chapters, stopping at the first that does not end as it must.
+async def run_demo(options: DemoOptions, show: Show, stop: asyncio.Event | None = None) -> DemoResult:
+    """Run all chapters, stopping at the first that does not end as it must, or when ``stop`` is set.
 
-    With ``keep``, everything stays up until cancelled. Raises DemoUnavailable when something is missing.
+    With ``keep``, everything stays up until ``stop``. Raises DemoUnavailable when something is missing.
     """
-    stop = asyncio.Event()
+    stop = stop or asyncio.Event()
+    result = DemoResult(outcomes=(), seconds=0.0, problem=INTERRUPTED)
     problem = ""
-    result: DemoResult | None = None
     try:
         async with temporary_world(options.rate, stop) as world:
-            progress = _Progress(world.clock.monotonic())
-            show.begin(world.places)
-            world.start_controller(stop)
-            await world.apply_application()
-            for chapter in CHAPTERS:
-                outcome = await _play(world, chapter, progress, show, stop)
-                progress.outcomes.append(outcome)
-                show.ended(outcome)
-                if not outcome.met:
-                    break
-            result = _result(world, progress)
+            result = await _tell(world, show, stop)
             show.finish(result)
-            if options.keep:
+            if options.keep and not stop.is_set():
                 show.keep(world.places)
                 await stop.wait()
     except* ControllerEnded as group:
         problem = "; ".join(str(error) for error in group.exceptions)
-    if result is None or problem:
-        return DemoResult(outcomes=(), seconds=0.0, problem=problem or "the demo was interrupted")
-    return result
+    finally:
+        show.close()
+    return replace(result, problem=problem) if problem else result
+
+
+async def _tell(world: World, show: Show, stop: asyncio.Event) -> DemoResult:
+    progress = _Progress(world.clock.monotonic())
+    show.begin(world.places)
+    world.start_controller(stop)
+    await world.apply_application()
+    for chapter in CHAPTERS:
+        outcome = await _play(world, chapter, progress, show, stop)
+        progress.outcomes.append(outcome)
+        show.ended(outcome)
+        if not outcome.met:
+            break
+    return DemoResult(
+        outcomes=tuple(progress.outcomes),
+        seconds=world.clock.monotonic() - progress.began,
+        requests=world.requests(),
+        timeline=tuple(progress.history.timeline),
+        problem=INTERRUPTED if stop.is_set() else "",
+    )
 
 
 async def _play(
@@ -108,7 +119,7 @@ async def _play(
         checks = chapter.judge(sight, commit, progress.history)
         steady_since = (steady_since or now) if all(check.met for check in checks) else None
         steady = steady_since is not None and now - steady_since >= _STEADY_SECONDS
-        if steady or now - began >= chapter.limit:
+        if steady or stop.is_set() or now - began >= chapter.limit:
             return Outcome(
                 chapter=chapter.title,
                 version=chapter.version.name,
@@ -117,12 +128,3 @@ async def _play(
                 checks=tuple(checks),
             )
         await world.clock.sleep(_REFRESH_SECONDS)
-
-
-def _result(world: World, progress: _Progress) -> DemoResult:
-    return DemoResult(
-        outcomes=tuple(progress.outcomes),
-        seconds=world.clock.monotonic() - progress.began,
-        requests=world.requests(),
-        timeline=tuple(progress.history.timeline),
-    )

@@ -43,6 +43,10 @@ class Show(Protocol):
         """Everything stays up."""
         ...
 
+    def close(self) -> None:
+        """The run is over, however it ended; may come more than once."""
+        ...
+
 
 class PlainShow:
     """Lines on a console."""
@@ -80,6 +84,9 @@ class PlainShow:
         """See Show."""
         for line in what_to_try(places):
             self._write(line)
+
+    def close(self) -> None:
+        """See Show."""
 
 
 class LiveShow:
@@ -120,6 +127,10 @@ class LiveShow:
     def keep(self, places: Places) -> None:
         """See Show."""
         self._plain.keep(places)
+
+    def close(self) -> None:
+        """See Show."""
+        self._live.stop()
 
 
 def verdict(result: DemoResult) -> str:

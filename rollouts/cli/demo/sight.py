@@ -63,6 +63,10 @@ class Sight:
     route: ReadOnly = field(default_factory=dict)
     events: Sequence[ReadOnly] = ()
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    answers: int = 0
+    """Requests that the load generator has sent and that ended, since the start."""
+    lost: int = 0
+    """Those that no pod answered: refused by the gateway, cut off, or too late."""
 
     @property
     def status(self) -> ReadOnly:
@@ -115,8 +119,8 @@ def _version(replicaset: ReadOnly) -> str:
     return next((str(e.get("value", "")) for e in env if e.get("name") == "VERSION"), "")
 
 
-def look(cache: Cache, samples: SampleStore, clock: Clock) -> Sight:
-    """Return the present picture."""
+def look(cache: Cache, samples: SampleStore, clock: Clock, totals: Mapping[tuple[str, int], int]) -> Sight:
+    """Return the present picture; ``totals`` counts answers by (version, code), version "" for none."""
     now = clock.now()
     newest_last = sorted(cache.list(EVENTS), key=_event_time)
     return Sight(
@@ -128,6 +132,8 @@ def look(cache: Cache, samples: SampleStore, clock: Clock) -> Sight:
         route=cache.get(HTTP_ROUTES, NAMESPACE, NAME) or {},
         events=[e for e in newest_last if (e.get("involvedObject") or {}).get("kind") != "Pod"],
         traffic=measure(samples, int(now.timestamp() * 1000)),
+        answers=sum(totals.values()),
+        lost=sum(number for (version, _), number in totals.items() if not version),
     )
 
 

@@ -56,6 +56,7 @@ def good_checks(sight: Sight, version: Version, commit: str, history: History) -
         _judged(sight, version, "Successful"),
         _stable_on(sight, version),
         _all_traffic_on(sight, version),
+        _none_lost(sight),
     ]
 
 
@@ -70,6 +71,7 @@ def bad_checks(sight: Sight, version: Version, stable: Version, commit: str) -> 
         Check(f"{version.name} is aborted", aborted and sight.hash_of(version.name) != "", seen),
         Check("the route is back at stable 100, canary 0", back, str(dict(weights))),
         _all_traffic_on(sight, stable),
+        _none_lost(sight),
         _held(sight, commit),
     ]
 
@@ -101,6 +103,11 @@ def _all_traffic_on(sight: Sight, version: Version) -> Check:
         share == 1.0 and errors == 0.0,
         f"{share:.0%} of requests at its pods, {errors:.1%} errors",
     )
+
+
+def _none_lost(sight: Sight) -> Check:
+    seen = f"{sight.lost} of {sight.answers} requests got no pod's answer"
+    return Check("no request was lost on the way", sight.answers > 0 and sight.lost == 0, seen)
 
 
 def _followed_weights(sight: Sight, version: Version, history: History) -> list[Check]:

@@ -112,6 +112,10 @@ class World:
             "healthz_port": "0",
             "log_level": "info",
             "egress_allow": "127.0.0.1",
+            "control_namespace": APPLICATION_NAMESPACE,
+            "git_poll_seconds": "0.5",
+            "git_protocols": "file",
+            "git_cache": str(self.folder / "git-cache"),
         }
         self._controller = ControllerProcess(self.folder / "controller.log", settings)
         self._group.create_task(self._controller.run(stop))
@@ -130,13 +134,16 @@ class World:
 
     def look(self) -> Sight:
         """Return the present picture."""
-        return look(self._cache, self.metrics.samples, self.clock)
+        return look(self._cache, self.metrics.samples, self.clock, self._totals)
+
+    @property
+    def _totals(self) -> Mapping[tuple[str, int], int]:
+        return self.load.totals if self.load else {}
 
     def requests(self) -> dict[str, dict[str, int]]:
         """Return the answers that the load generator got: version → code → number."""
         counts: dict[str, dict[str, int]] = {}
-        totals: Mapping[tuple[str, int], int] = self.load.totals if self.load else {}
-        for (version, code), number in sorted(totals.items()):
+        for (version, code), number in sorted(self._totals.items()):
             counts.setdefault(version or "gateway", {})[str(code)] = number
         return counts
 
