@@ -55,27 +55,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session")
-def machinery(
-    cluster: RealCluster, prometheus_tools: PrometheusTools, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Machinery]:
-    """Return the run's kubelet, gateway and Prometheus beside the real cluster."""
-    machinery = Machinery(cluster, prometheus_tools, tmp_path_factory.mktemp("machinery")).start()
-    yield machinery
-    machinery.stop()
-
-
-@pytest.fixture(scope="session")
-def controller(machinery: Machinery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerProcess]:
-    """Return the run's one controller, as a process under the shipped roles; it must end in order."""
-    process = ControllerProcess(machinery.cluster, tmp_path_factory.mktemp("controller")).start()
-    yield process
-    assert process.stop() == 0, process.process.tail()
-
-
 @dataclass(frozen=True)
 class World:
-    """A cluster with machinery and a running controller."""
+    """A cluster of its own with machinery and a running controller."""
 
     machinery: Machinery
     controller: ControllerProcess
@@ -88,23 +70,28 @@ class World:
         pytest.param("upstream-crds", marks=pytest.mark.lane("real-cluster", "upstream-data")),
     ],
 )
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Return a world with our CRDs, then one with the peer's, for what must work with both."""
-    if request.param == "our-crds":
-        yield World(request.getfixturevalue("machinery"), request.getfixturevalue("controller"))
-        return
+def world(
+    request: pytest.FixtureRequest,
+    prometheus_tools: PrometheusTools,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    """Return a world with our CRDs, then one with the peer's, for what must work with both.
+
+    Nobody else uses its control plane: a kubelet at work would come between the tests that have none.
+    """
     binary, gateway = built_control_plane(), gateway_crds()
-    assert binary is not None
-    assert gateway is not None
-    folder = tmp_path_factory.mktemp("upstream")
+    assert binary is not None, missing_reason()
+    assert gateway is not None, "the CRDs of the Gateway API are not there; `make lanes` fetches them"
+    folder = tmp_path_factory.mktemp(request.param)
     with ExitStack() as stack:
         plane = ControlPlane(binary, folder)
         stack.callback(plane.stop)
         cluster = plane.start()
-        install_crds(cluster, upstream_crds(), gateway)
-        machinery = Machinery(cluster, request.getfixturevalue("prometheus_tools"), folder)
+        install_crds(cluster, our_crds() if request.param == "our-crds" else upstream_crds(), gateway)
+        machinery = Machinery(cluster, prometheus_tools, folder)
         stack.callback(machinery.stop)
         machinery.start()
         controller = ControllerProcess(cluster, folder).start()
         stack.callback(controller.stop)
         yield World(machinery, controller)
+        assert controller.stop() == 0, controller.process.tail()

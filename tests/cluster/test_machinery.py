@@ -3,8 +3,8 @@
 import pytest
 
 from rollouts.embedded.gateway.load import shares
-from tests.cluster.control_plane import RealCluster
-from tests.cluster.harness import Machinery, apply
+from tests.cluster.conftest import World
+from tests.cluster.harness import apply
 from tests.cluster.processes import wait_until
 from tests.cluster.samples import deployment, route, service
 
@@ -17,9 +17,10 @@ def versioned(name: str, version: str) -> dict[str, object]:
     return wanted
 
 
-def test_real_requests_are_split_by_weight_and_counted_by_prometheus(
-    cluster: RealCluster, machinery: Machinery, namespace: str
-) -> None:
+@pytest.mark.parametrize("world", ["our-crds"], indirect=True)
+def test_real_requests_are_split_by_weight_and_counted_by_prometheus(world: World) -> None:
+    machinery, cluster = world.machinery, world.machinery.cluster
+    namespace = cluster.new_namespace()
     parts = [deployment("web", version) for version in ("v1", "v2")]
     parts += [versioned("web", version) for version in ("v1", "v2")]
     host = f"web.{namespace}.test"
