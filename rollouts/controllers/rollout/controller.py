@@ -24,6 +24,7 @@ from rollouts.controllers.rollout.observe import (
 )
 from rollouts.controllers.rollout.plugin_calls import calls_due
 from rollouts.controllers.rollout.routes import Interests, RouteResources
+from rollouts.controllers.rollout.service_release import ServiceReconciler
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.controllers.rollout.step_plugins import StepPlugins
 from rollouts.kube import objects
@@ -37,6 +38,7 @@ from rollouts.runtime.reconciler import Request, Result
 from rollouts.runtime.worker import Controller, KeysOf, Watch, owned_by
 from rollouts.settings import Settings
 from rollouts.traffic.registry import third_party_routers
+from rollouts.workloads import labels
 from rollouts.workloads.selector import format_selector
 
 log = logging.getLogger(__name__)
@@ -139,6 +141,7 @@ def service_weights(snapshot: RolloutSnapshot) -> Mapping[str, int]:
 
 SERVICE_INDEX = "service"
 TEMPLATE_INDEX = "analysis-template"
+MARK_INDEX = "managed-by"
 
 
 def register(manager: Manager, settings: Settings) -> None:
@@ -156,6 +159,7 @@ def register(manager: Manager, settings: Settings) -> None:
     ):
         cache.add_index(objects.ROLLOUTS, name, func)
 
+    cache.add_index(objects.SERVICES, MARK_INDEX, _mark_of)
     interests = Interests()
 
     def wake(route: Manifest) -> None:
@@ -175,7 +179,24 @@ def register(manager: Manager, settings: Settings) -> None:
         watches.append(Watch(objects.CLUSTER_ANALYSIS_TEMPLATES, _by_index(cache, TEMPLATE_INDEX)))
     plugins = StepPlugins(own_namespace(settings))
     reconciler = RolloutReconciler(cache, manager.recorder, observer, routes, plugins)
-    manager.add(Controller("rollout", objects.ROLLOUTS, reconciler, tuple(watches)))
+    manager.add(Controller("rollout", objects.ROLLOUTS, reconciler, tuple(watches), settings.workers))
+    released = Watch(objects.ROLLOUTS, _marked_services(cache))
+    manager.add(Controller("service", objects.SERVICES, ServiceReconciler(cache), (released,)))
+
+
+def _marked_services(cache: Cache) -> KeysOf:
+    """Map a Rollout to the Services that carry its mark, so that those it no longer names are given back."""
+
+    def keys(obj: Manifest) -> Iterable[Key]:
+        place = f"{objects.namespace_of(obj)}/{objects.name_of(obj)}"
+        return [objects.key_of(found) for found in cache.indexed(objects.SERVICES, MARK_INDEX, place)]
+
+    return keys
+
+
+def _mark_of(obj: Manifest) -> Sequence[str]:
+    owner = objects.annotations_of(obj).get(labels.MANAGED_BY)
+    return [f"{objects.namespace_of(obj)}/{owner}"] if owner else []
 
 
 def _spec(obj: Manifest) -> api.RolloutSpec:

@@ -36,7 +36,7 @@ class StepResult:
 
 
 class StepPlugin(Protocol):
-    """What a plugin returns: phase, words for people, data to be given back, and when to call again."""
+    """A step that somebody else wrote. A call may be repeated; ``state`` is what the last one returned."""
 
     async def run(self, rollout: ReadOnly, config: Any, state: Any) -> StepResult:
         """Do the step, or look how it is going."""

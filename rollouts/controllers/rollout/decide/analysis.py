@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from rollouts.controllers.rollout.snapshot import AnalysisRun, RolloutSnapshot, 
 from rollouts.kube import objects
 from rollouts.kube.objects import Manifest
 from rollouts.workloads import labels
+from rollouts.workloads.fieldpath import field_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,43 +168,6 @@ def _argument(s: RolloutSnapshot, arg: api.AnalysisRunArgument) -> Mapping[str, 
     if source.field_ref is not None:
         return {"name": arg.name, "value": field_value(s.manifest, source.field_ref.field_path)}
     raise SpecError(f"args[{arg.name}]", "has neither value nor valueFrom")
-
-
-_PATH_PART = re.compile(r"\.?([^.\[\]]+)|\[\s*(?:'([^']*)'|\"([^\"]*)\"|(\d+))\s*\]")
-
-
-def field_value(manifest: Mapping[str, Any], path: str) -> str:
-    """Return a field of the Rollout as text, by a path like ``metadata.labels['app']`` or ``spec.replicas``.
-
-    Raises SpecError when the path cannot be read or leads nowhere.
-    """
-    value: Any = manifest
-    position = 0
-    while position < len(path):
-        found = _PATH_PART.match(path, position)
-        if found is None:
-            raise SpecError("fieldRef.fieldPath", f"cannot read {path!r} from character {position + 1}")
-        position = found.end()
-        name, single, double, index = found.groups()
-        value = _descend(value, index if index is not None else name or single or double or "", path)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise SpecError("fieldRef.fieldPath", f"{path!r} does not lead to a plain value")
-
-
-def _descend(value: Any, name: str, path: str) -> Any:
-    if isinstance(value, Mapping) and name in value:
-        return value[name]
-    if (
-        isinstance(value, Sequence)
-        and not isinstance(value, str)
-        and name.isdigit()
-        and int(name) < len(value)
-    ):
-        return value[int(name)]
-    raise SpecError("fieldRef.fieldPath", f"the Rollout has no {path!r}")
 
 
 def terminate_others(d: Draft, keep: Sequence[AnalysisRun | None]) -> None:
