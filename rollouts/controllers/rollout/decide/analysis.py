@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from analysis.spec.errors import SpecError
 from analysis.spec.templates import build_run_spec, flatten
