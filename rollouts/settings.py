@@ -54,8 +54,12 @@ class Settings(BaseModel):
     egress_allow: str = ""
     """Hosts (also ``*.example.com``) and CIDRs, comma-separated, that metric providers may reach; "" for all
     but link-local and metadata addresses."""
-    control_namespace: str = "argocd"
-    """Where AppProjects and repository Secrets live; Applications elsewhere need the project's leave."""
+    control_namespace: str = ""
+    """Where Applications, AppProjects and repository Secrets live; "" for the pod's own, else ``argocd``."""
+    application_namespaces: Literal["control", "all"] = "control"
+    """Whether Applications of other namespaces are handled too; each needs its project's leave."""
+    git_take_over: bool = False
+    """Sync although Argo CD's own application controller runs in the control namespace."""
     git_poll_seconds: float = Field(default=180.0, gt=0)
     git_protocols: frozenset[str] = frozenset({"https", "http", "ssh", "git"})
     """Protocols that a repository's address may have; ``file`` reads the disk of this machine."""

@@ -45,16 +45,19 @@ class InformerCache:
         label_selector: str = "",
         field_selector: str = "",
         project: Projection | None = None,
+        namespace: str | None = None,
     ) -> None:
-        """Watch a resource. A second call must ask for the same, or for nothing in particular.
+        """Watch a resource, in one namespace only when one is given.
 
-        Raises ValueError when two callers want different parts of the same resource.
+        A second call must ask for the same, or for nothing in particular. Raises ValueError when two callers
+        want different parts of the same resource.
         """
-        namespace = self._namespace if resource.namespaced else None
-        scope = Scope(namespace, label_selector, field_selector, project or without_managed_fields)
+        usual = self._namespace if resource.namespaced else None
+        place = namespace if namespace and resource.namespaced else usual
+        scope = Scope(place, label_selector, field_selector, project or without_managed_fields)
         present = self._reflectors.get(resource)
         if present is not None:
-            if scope not in (present.scope, replace(Scope(), namespace=namespace)):
+            if scope not in (present.scope, replace(Scope(), namespace=usual)):
                 raise ValueError(f"{resource} is already watched with another selector or projection")
             return
         self._reflectors[resource] = Reflector(
@@ -186,7 +189,10 @@ class InformerCache:
             reflector.absorb(namespace, name, live, before)
 
     def _store(self, resource: Resource) -> Store:
-        return self._stores.setdefault(resource, Store())
+        store = self._stores.get(resource)
+        if store is None:
+            store = self._stores[resource] = Store()
+        return store
 
     def _begin(self, resource: Resource) -> None:
         if self._group is not None and resource not in self._tasks:

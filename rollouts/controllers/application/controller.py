@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
@@ -17,18 +18,20 @@ from rollouts.controllers.application.decide.operation import proceed, rows_of
 from rollouts.controllers.application.decide.view import View, with_settled
 from rollouts.controllers.application.live import Live
 from rollouts.controllers.application.observe import Memory, Observer, app_key
+from rollouts.controllers.application.rival import Rival
 from rollouts.controllers.application.settings import ApplicationSettings
 from rollouts.controllers.application.snapshot import ApplicationSnapshot
 from rollouts.controllers.application.status import events, next_status, operation_state, patch_body
 from rollouts.gitops.apply import FIELD_MANAGER, ApplyObject, DeleteObject, Outcome
 from rollouts.gitops.comparison import settle
 from rollouts.gitops.render.renderer import Renderer
-from rollouts.gitops.source.credentials import Credentials, credentials_for
+from rollouts.gitops.source.credentials import SECRET_TYPE, Credentials, credentials_for
 from rollouts.gitops.source.repositories import Repositories
 from rollouts.kube import errors, objects
 from rollouts.kube.api import KubeApi
 from rollouts.kube.cache import Cache
 from rollouts.kube.events import Recorder
+from rollouts.kube.informer import InformerCache
 from rollouts.kube.objects import Key, Manifest, ObjectKey
 from rollouts.runtime.manager import Manager
 from rollouts.runtime.reconciler import Request, Result
@@ -45,12 +48,16 @@ UNSERVED_SECONDS = 5.0
 class ApplicationReconciler:
     """Brings the cluster closer to one Application's commit per call."""
 
-    def __init__(self, observer: Observer, recorder: Recorder) -> None:
+    def __init__(self, observer: Observer, recorder: Recorder, rival: Rival) -> None:
         self._observer = observer
         self._recorder = recorder
+        self._rival = rival
 
     async def reconcile(self, request: Request) -> Result:
         """Decide once from the present state, do it, and write the status when it has changed."""
+        waits = await self._rival.waits(request.api, request.now)
+        if waits is not None:
+            return Result(waits)
         snapshot = await self._observer.snapshot(request)
         if snapshot is None:
             return Result()
@@ -225,13 +232,14 @@ def register(manager: Manager, settings: Settings) -> None:
 def add(manager: Manager, settings: ApplicationSettings) -> Repositories:
     """Add the Application controller. Return its repositories; the manager runs their polling."""
     cache, control = manager.cache, settings.control_namespace
-    for resource in (objects.APPLICATIONS, objects.APP_PROJECTS, objects.ROLLOUTS):
-        cache.start(resource)
+    elsewhere = None if settings.any_namespace else control
+    cache.start(objects.APPLICATIONS, namespace=elsewhere)
+    cache.start(objects.APP_PROJECTS, namespace=control)
+    cache.start(objects.ROLLOUTS)
     if not settings.namespace:
         cache.start(objects.NAMESPACES)
-    if set(settings.protocols) - {"file", "git"}:
-        cache.start(objects.SECRETS)
-    repositories = _repositories(manager, settings)
+    secrets = _secrets(manager, settings)
+    repositories = _repositories(manager, settings, secrets)
     live = Live(
         cache,
         manager.clock,
@@ -243,20 +251,42 @@ def add(manager: Manager, settings: ApplicationSettings) -> Repositories:
         Controller(
             NAME,
             objects.APPLICATIONS,
-            ApplicationReconciler(observer, manager.recorder),
+            ApplicationReconciler(observer, manager.recorder, Rival(control, take_over=settings.take_over)),
             (Watch(objects.APP_PROJECTS, lambda project: _of_project(cache, project)),),
             workers=settings.workers,
             metric="argocd_app",
         )
     )
-    manager.alongside("git repositories", repositories.run)
+    manager.alongside("git repositories", lambda: _keep(repositories, secrets))
     return repositories
 
 
-def _repositories(manager: Manager, settings: ApplicationSettings) -> Repositories:
+def _secrets(manager: Manager, settings: ApplicationSettings) -> InformerCache | None:
+    """Return a cache of the repository Secrets alone; None when no protocol needs any."""
+    if not set(settings.protocols) - {"file", "git"}:
+        return None
+    namespace = settings.control_namespace
+    found = InformerCache(manager.api, manager.clock, manager.randomness, namespace=namespace)
+    found.start(objects.SECRETS, label_selector=SECRET_TYPE)
+    return found
+
+
+async def _keep(repositories: Repositories, secrets: InformerCache | None) -> None:
+    """Keep Secrets and repositories up to date until cancelled; Secrets are known before the first poll."""
+    if secrets is None:
+        await repositories.run()
+        return
+    async with asyncio.TaskGroup() as group:
+        group.create_task(secrets.run(), name="repository secrets")
+        await secrets.wait_synced()
+        await repositories.run()
+
+
+def _repositories(
+    manager: Manager, settings: ApplicationSettings, secrets: InformerCache | None
+) -> Repositories:
     def credentials(url: str) -> Credentials:
-        secrets = manager.cache.list(objects.SECRETS, settings.control_namespace)
-        found = credentials_for(url, secrets)
+        found = credentials_for(url, secrets.list(objects.SECRETS) if secrets else ())
         for secret in found.secrets():
             logs.redact(secret)
         return found
@@ -275,6 +305,8 @@ def _repositories(manager: Manager, settings: ApplicationSettings) -> Repositori
         credentials=credentials,
     )
     repositories.changed = changed
+    if secrets is not None:
+        secrets.on_change(objects.SECRETS, lambda change, old, new: repositories.poll_all())
     return repositories
 
 

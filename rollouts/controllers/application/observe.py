@@ -20,7 +20,7 @@ from rollouts.controllers.application.owned import (
     workload_ownership,
 )
 from rollouts.controllers.application.settings import ApplicationSettings
-from rollouts.controllers.application.snapshot import REFRESH, ApplicationSnapshot, SourceView
+from rollouts.controllers.application.snapshot import REFRESH, SKIP, ApplicationSnapshot, SourceView
 from rollouts.gitops.comparison import Settled
 from rollouts.gitops.diff.tracking import instance_name, owner_instance
 from rollouts.gitops.policy.project import application_violations
@@ -79,11 +79,17 @@ class Observer:
         self._repositories.forget(key)
 
     async def snapshot(self, request: Request) -> ApplicationSnapshot | None:
-        """Return the Application's snapshot; None when it is gone. Raises KubeError when discovery fails."""
+        """Return the Application's snapshot; None when it is gone or to be skipped.
+
+        Raises KubeError when discovery fails.
+        """
         key = request.key
         manifest = self._cache.get(objects.APPLICATIONS, key.namespace, key.name)
         if manifest is None:
             self.forget(key)
+            return None
+        if objects.annotations_of(manifest).get(SKIP) == "true":
+            self._repositories.forget(key)
             return None
         spec, invalid = _spec(manifest)
         project = self._project(spec.project or api.DEFAULT_PROJECT)

@@ -20,6 +20,7 @@ from rollouts.kube import objects
 from rollouts.kube.objects import Manifest, ObjectKey, ReadOnly
 
 REFRESH = "argocd.argoproj.io/refresh"
+SKIP = "argocd.argoproj.io/skip-reconcile"
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 
 

@@ -174,3 +174,22 @@ async def test_a_second_application_does_not_take_an_object_away(tmp_path: Path)
 
         await world.eventually(warned)
         assert (await world.status())["sync"]["status"] == "Synced"
+
+
+async def test_nothing_is_touched_while_argo_cds_own_controller_runs(tmp_path: Path) -> None:
+    async with running(tmp_path, rival=True) as world:
+        world.repository.write(app__settings=configmap(color="blue"))
+        world.repository.commit()
+        await world.apply()
+        await asyncio.sleep(0.5)
+        assert await world.data() is None
+        assert await world.status() == {}
+
+
+async def test_an_application_that_is_to_be_skipped_is_left_alone(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        world.repository.write(app__settings=configmap(color="blue"))
+        world.repository.commit()
+        await world.apply(metadata={"annotations": {"argocd.argoproj.io/skip-reconcile": "true"}})
+        await asyncio.sleep(0.5)
+        assert await world.status() == {}

@@ -1,9 +1,11 @@
 """The Application controller over the embedded cluster and a real repository, on the machine's clock."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import yaml
 
 from rollouts.clock import SystemClock
 from rollouts.controllers.application import controller
+from rollouts.controllers.application.rival import PEER
 from rollouts.controllers.application.settings import ApplicationSettings
 from rollouts.embedded.cluster import EmbeddedCluster
 from rollouts.kube import errors
@@ -20,6 +23,7 @@ from rollouts.kube.objects import (
     APP_PROJECTS,
     APPLICATIONS,
     CONFIGMAPS,
+    DEPLOYMENTS,
     NAMESPACES,
     ROLLOUTS,
     Manifest,
@@ -189,6 +193,11 @@ class World:
         await self.api.patch(ROLLOUTS, SPACE, name, {"status": status}, subresource="status")
 
 
+@cache
+def definitions() -> list[Manifest]:
+    return [yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in sorted(CRDS.glob("*.yaml"))]
+
+
 def project(**spec: Any) -> Manifest:
     return {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -203,22 +212,30 @@ def project(**spec: Any) -> Manifest:
     }
 
 
+def peer() -> Manifest:
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": PEER}, "spec": spec}
+
+
 @asynccontextmanager
-async def running(tmp_path: Path, **rules: Any) -> AsyncIterator[World]:
-    """Run the controller; ``rules`` are fields of the AppProject."""
+async def running(
+    tmp_path: Path, rival: bool = False, protocol: str = "file", **rules: Any
+) -> AsyncIterator[World]:
+    """Run the controller; ``rules`` are fields of the AppProject. ``rival``: Argo CD's own runs too."""
     cluster = EmbeddedCluster(SystemClock(), Dice())
-    cluster.install_crds(
-        yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in sorted(CRDS.glob("*.yaml"))
-    )
+    cluster.install_crds(copy.deepcopy(definitions()))
     api = cluster.api("test")
     for name in (CONTROL, SPACE):
         await api.create(
             NAMESPACES, None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         )
     await api.create(APP_PROJECTS, CONTROL, project(**rules))
+    if rival:
+        await api.create(DEPLOYMENTS, CONTROL, peer())
     used = Counted(cluster.api("controller"))
     manager = Manager(used, SystemClock(), Dice(), Settings(), new_registry(), AlwaysLeader())
-    settings = ApplicationSettings(cache=tmp_path / "cache", poll_seconds=0.05, protocols=("file",))
+    settings = ApplicationSettings(cache=tmp_path / "cache", poll_seconds=0.05, protocols=(protocol,))
     controller.add(manager, settings)
     stop = asyncio.Event()
     task = asyncio.ensure_future(manager.run(stop))
