@@ -15,10 +15,6 @@ _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_TERMINAL_PROMPT": "0",
-    "GIT_AUTHOR_NAME": "Demo",
-    "GIT_AUTHOR_EMAIL": "demo@example.com",
-    "GIT_COMMITTER_NAME": "Demo",
-    "GIT_COMMITTER_EMAIL": "demo@example.com",
 }
 
 
@@ -50,6 +46,9 @@ class Repository:
         await _git(self.bare.parent, "init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
         await _git(self.bare.parent, "init", "--quiet", "--initial-branch=main", str(self.tree))
         await _git(self.tree, "remote", "add", "origin", str(self.bare))
+        # In the repository, so that a visitor of a kept demo can commit without a name of their own.
+        await _git(self.tree, "config", "user.name", "Demo")
+        await _git(self.tree, "config", "user.email", "demo@example.com")
         folder = self.tree / _FOLDER
         folder.mkdir()
         (self.tree / "application.yaml").write_text(manifest("application.yaml", REPOSITORY=self.url))
@@ -69,7 +68,7 @@ class Repository:
         (self.tree / _FOLDER / "rollout.yaml").write_text(text)
         await _git(self.tree, "add", "--all")
         await _git(self.tree, "commit", "--quiet", "--message", version.message)
-        await _git(self.tree, "push", "--quiet", "origin", "main")
+        await _git(self.tree, "push", "--quiet", "--set-upstream", "origin", "main")
         return await _git(self.tree, "rev-parse", "HEAD")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
@@ -147,14 +150,21 @@ def verdict(result: DemoResult) -> str:
 def what_to_try(places: Places) -> list[str]:
     """Return commands for a cluster that stays up."""
     at = dict(places)
-    kubectl = f"kubectl --kubeconfig {at['kubeconfig']} -n shop"
+    shop = at["shop"].split(" ")[0]
+    rollouts = "rollouts" if shutil.which("rollouts") else str(Path(sys.executable).with_name("rollouts"))
     return [
         "",
-        "Everything stays up until Ctrl-C. Try:",
-        f"  {kubectl} get rollout,replicaset,pod,analysisrun",
-        f"  {kubectl} get httproute shop -o yaml",
-        f"  {kubectl} get rollout shop -w",
-        f"  curl -H 'Host: shop.example' {at['shop'].split(' ')[0]}",
+        "Everything stays up until Ctrl-C. Try, in another terminal:",
+        f"  export KUBECONFIG={at['kubeconfig']}",
+        "  kubectl -n shop get rollout,replicaset,pod,analysisrun",
+        f"  {rollouts} get rollout shop -n shop",
+        f"  {rollouts} explain shop -n shop   # why it is where it is, and what you can do",
+        f"  {rollouts} retry shop -n shop     # the bad version fails again",
+        f"  curl -H 'Host: shop.example' {shop}",
         f"  curl {at['metrics']}/api/v1/query -d 'query=sum by (code) (rate(http_requests_total[5s]))'",
-        f"  cd {at['repository']}   # change shop/rollout.yaml, commit and push: it is a real repository",
+        "or fix the shop in Git, and watch v4 go to 100 %:",
+        f"  cd {at['repository']}",
+        "  sed -i 's/v3/v4/; s/0.25/0/; s/400/10/' shop/rollout.yaml",
+        "  git commit --all --message 'Shop v4' && git push",
+        f"  {rollouts} get rollout shop -n shop --watch",
     ]
