@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from rollouts.clock import Clock, Randomness, SystemClock, SystemRandomness
 from rollouts.controllers.analysisrun import controller as analysisrun
 from rollouts.controllers.application import controller as application
+from rollouts.controllers.experiment import controller as experiment
 from rollouts.controllers.rollout import controller as rollout
 from rollouts.kube.api import KubeApi
 from rollouts.kube.client import HttpKubeApi
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 Register = Callable[[Manager, Settings], None]
 
 CONTROLLERS: Mapping[Role, tuple[Register, ...]] = {
-    "delivery": (rollout.register, analysisrun.register),
+    "delivery": (rollout.register, analysisrun.register, experiment.register),
     "git": (application.register,),
     "receiver": (),
     "dashboard": (),
