@@ -6,7 +6,7 @@ BIN := .venv/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo-setup demo test lanes check format crds cluster bench soak study lock clean
+.PHONY: help setup demo-setup demo test lanes check format crds manifests cluster bench soak study lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ study: setup ## long statistical studies of the judge
 
 crds: setup ## generate crds/ from the models
 	@$(PY) -m rollouts.api.crdgen
+
+manifests: setup ## build manifests/install.yaml from manifests/cluster
+	@$(BIN)/kubectl kustomize manifests/cluster > manifests/install.yaml
 
 lock: setup ## pin the newest dependencies that pyproject.toml allows
 	@$(PY) -m pip install --quiet uv
