@@ -1,0 +1,52 @@
+"""The product's judge and the study's are the same function, written twice."""
+
+import numpy as np
+import pytest
+
+from analysis.judges.corroborated import Settings, Tick, advance, evidence, look_back
+from analysis.judges.sums import BLIND, Sums
+from tests.studies.vectorised import VectorisedJudge
+from tests.studies.worlds import Batch, Simulation, World
+
+RUNS = 5
+WORLDS = {
+    "calm": World(factor=3),
+    "restless": World(pod_ar=(1.0, 0.9), spread=0.3, bursts=(5, 0.5), factor=2),
+    "sick": World(sick=(0.1, 0.05)),
+    "gaps": World(gap=0.15, merge=0.2, reset=0.03, restart=3, flap=(3, 60, 0.1)),
+    "few": World(rps=2.0, base=0.005, stable=4, steps=((0.05, 1, 20), (0.2, 2, 20), (0.5, 4, 40))),
+    "cold": World(cold=(2, 30), incident=(10, 120), skew=0.3),
+}
+
+
+def tick_of(batch: Batch, run: int) -> Tick:
+    def pairs(arm: tuple[np.ndarray, np.ndarray]) -> tuple[tuple[float, float], ...]:
+        return tuple((float(e), float(n)) for e, n in zip(arm[0][run], arm[1][run], strict=True))
+
+    return Tick(pairs(batch.stable), pairs(batch.canary), float(batch.young[run]))
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["look-back", "blind"])
+@pytest.mark.parametrize("name", WORLDS)
+def test_both_writings_agree(name: str, blind: bool) -> None:
+    simulation = Simulation(WORLDS[name], RUNS, seed=11)
+    settings = Settings(cold=0.5, sticky=True) if name == "cold" else Settings()
+    study = VectorisedJudge(RUNS, blind=blind, cold=settings.cold, sticky=settings.sticky)
+    history = list(simulation.look_back())
+    sums = [Sums(priors=BLIND) for _ in range(RUNS)]
+    if not blind:
+        study.look_back(history)
+        empty = Tick(((0.0, 0.0),) * 16)
+        sums = [
+            look_back([empty if b.void[run] else tick_of(b, run) for b in history]) for run in range(RUNS)
+        ]
+    for batch in simulation.release():
+        study.tick(batch)
+        rows, _, one, two = study.evidence()
+        for run in range(RUNS):
+            if not batch.void[run]:
+                sums[run] = advance(sums[run], tick_of(batch, run), settings)
+            found = evidence(sums[run], settings)
+            assert found.rows == pytest.approx(rows[run], abs=1e-9)
+            assert found.one_left_out == pytest.approx(one[run], abs=1e-9)
+            assert found.two_left_out == pytest.approx(two[run], abs=1e-9)
