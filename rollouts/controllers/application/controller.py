@@ -14,7 +14,8 @@ from rollouts.api.argoproj.application import DEFAULT_PROJECT
 from rollouts.controllers.application.actions import Begin, Idle, Release, Remove, Retry, Row, Run, Step, Wait
 from rollouts.controllers.application.apply import confirm, run_actions
 from rollouts.controllers.application.decide import decide, is_automated
-from rollouts.controllers.application.decide.operation import proceed, rows_of
+from rollouts.controllers.application.decide.operation import proceed
+from rollouts.controllers.application.decide.tasks import rows_of
 from rollouts.controllers.application.decide.view import View, with_settled
 from rollouts.controllers.application.live import Live
 from rollouts.controllers.application.observe import Memory, Observer, app_key

@@ -8,7 +8,7 @@ from typing import Any
 from rollouts.api.argoproj import application as api
 from rollouts.controllers.application.actions import Begin, Event, Finish, Retry, Row, Run, Step, Wait
 from rollouts.controllers.application.decide import HEAL_LIMIT, HEAL_WINDOW
-from rollouts.controllers.application.decide.operation import is_automated, prune_refusal
+from rollouts.controllers.application.decide.tasks import is_automated, prune_refusal
 from rollouts.controllers.application.decide.view import View
 from rollouts.controllers.application.snapshot import REFRESH, ApplicationSnapshot
 from rollouts.gitops.comparison import Compared, aggregate_health, in_sync

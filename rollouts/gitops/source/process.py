@@ -27,7 +27,6 @@ _SETTINGS = (
     "advice.detachedHead=false",
     "http.lowSpeedLimit=1000",
     "http.lowSpeedTime=20",
-    "transfer.fsckObjects=true",
     "fetch.recurseSubmodules=false",
 )
 _PASSED_ON = ("PATH", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")

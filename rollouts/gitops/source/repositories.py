@@ -127,6 +127,11 @@ class Repositories:
             repository.wake.set()
         return repository.askers[who]
 
+    def poll_all(self) -> None:
+        """Poll every repository now: something that concerns them has changed."""
+        for repository in self._repositories.values():
+            repository.wake.set()
+
     def mirror(self, url: str) -> Mirror:
         """Return the local copy that ``look`` has made. Raises KeyError when nobody wants the repository."""
         return self._repositories[canonical(url)].mirror

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from rollouts.api.argoproj import application as api
 from rollouts.controllers.application.actions import Begin, Finish, Idle, Release, Remove, Step
-from rollouts.controllers.application.decide.operation import is_automated, proceed, prune_refusal
+from rollouts.controllers.application.decide.operation import proceed
+from rollouts.controllers.application.decide.tasks import is_automated, prune_refusal
 from rollouts.controllers.application.decide.view import View
 from rollouts.controllers.application.snapshot import FINALIZER
 from rollouts.gitops.apply import DeleteObject
