@@ -7,6 +7,7 @@ import pytest
 from rollouts.cli.demo.frame import Frame, frame, metric_rows, step_rows, value_text, version_rows
 from rollouts.cli.demo.lines import Lines
 from rollouts.cli.demo.options import Check, DemoResult, Outcome
+from rollouts.cli.demo.picture import picture
 from rollouts.cli.demo.sight import Sight, Traffic, measure
 from rollouts.cli.demo.story import History, bad_checks, good_checks, initial_checks
 from rollouts.cli.demo.versions import BAD, FIRST, GOOD
@@ -221,6 +222,12 @@ def test_plain_lines_say_each_thing_once():
     twice = shown(*(frame(picture, seconds=s, chapter="c", commit=COMMIT) for s in (1.0, 1.25)))
     assert first == twice
     assert any("0.72 must meet result[0] >= 0.95" in line for line in first)
+
+
+def test_the_picture_shows_a_frame_as_svg():
+    svg = picture(frame(aborted(), seconds=1.0, chapter="v3 is committed", commit=COMMIT), [], [])
+    assert svg.startswith("<svg")
+    assert all(text in svg for text in ("v3", "success-rate", "0.72"))
 
 
 def test_traffic_is_measured_from_the_pods_own_counters():

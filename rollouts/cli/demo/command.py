@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -12,6 +13,7 @@ import orjson
 from rich.console import Console
 
 from rollouts.cli.demo.options import DemoOptions, DemoResult
+from rollouts.cli.demo.picture import PictureShow
 from rollouts.cli.demo.run import INTERRUPTED, run_demo
 from rollouts.cli.demo.show import LiveShow, PlainShow, Show
 from rollouts.cli.demo.world import DemoUnavailable
@@ -25,7 +27,10 @@ _INTERRUPTED_CODE = 130
 @click.option("--rate", type=click.FloatRange(5, 300), default=60.0, show_default=True, help="Requests/s.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--no-color", is_flag=True, help="No colours.")
-def demo_command(keep: bool, rate: float, output: Literal["text", "json"], no_color: bool) -> None:
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Also write an SVG picture.")
+def demo_command(
+    keep: bool, rate: float, output: Literal["text", "json"], no_color: bool, picture: Path | None
+) -> None:
     """Show the product at work: a good commit reaches all traffic, a bad one goes back by itself.
 
     Everything runs on this machine and on loopback: an embedded cluster, pods that are real HTTP listeners,
@@ -33,8 +38,11 @@ def demo_command(keep: bool, rate: float, output: Literal["text", "json"], no_co
     """
     console = Console(stderr=output == "json", no_color=no_color)
     options = DemoOptions(rate=rate, output=output, keep=keep, terminal=console.is_terminal)
+    show = _show(options, console)
+    if picture is not None:
+        show = PictureShow(show, picture)
     try:
-        result = asyncio.run(_until_signal(options, _show(options, console)))
+        result = asyncio.run(_until_signal(options, show))
     except DemoUnavailable as error:
         raise click.ClickException(str(error)) from error
     _report(result, output)
