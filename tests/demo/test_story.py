@@ -7,7 +7,7 @@ import pytest
 from rollouts.cli.demo.frame import Frame, frame, metric_rows, step_rows, value_text, version_rows
 from rollouts.cli.demo.lines import Lines
 from rollouts.cli.demo.options import Check, DemoResult, Outcome
-from rollouts.cli.demo.picture import picture
+from rollouts.cli.demo.picture import picture as svg_of
 from rollouts.cli.demo.sight import Sight, Traffic, measure
 from rollouts.cli.demo.story import History, bad_checks, good_checks, initial_checks
 from rollouts.cli.demo.versions import BAD, FIRST, GOOD
@@ -160,8 +160,8 @@ def test_a_bad_version_is_not_back_while_anything_is_missing(changes, part):
 
 def test_the_timeline_has_one_entry_for_each_change():
     history = History()
-    for seconds, picture in enumerate((sight(), sight(), sight(route=route(80, 20)))):
-        history.add(picture, float(seconds))
+    for seconds, seen in enumerate((sight(), sight(), sight(route=route(80, 20)))):
+        history.add(seen, float(seconds))
     assert [entry["asked"] for entry in history.timeline] == [0, 20]
     assert history.timeline[0]["measured"] == {"v2": 1.0}
 
@@ -225,7 +225,7 @@ def test_plain_lines_say_each_thing_once():
 
 
 def test_the_picture_shows_a_frame_as_svg():
-    svg = picture(frame(aborted(), seconds=1.0, chapter="v3 is committed", commit=COMMIT), [], [])
+    svg = svg_of(frame(aborted(), seconds=1.0, chapter="v3 is committed", commit=COMMIT), [], [])
     assert svg.startswith("<svg")
     assert all(text in svg for text in ("v3", "success-rate", "0.72"))
 
