@@ -94,5 +94,6 @@ _FOLDERS = {
     "cluster": "real-cluster",
     "compat": "upstream-data",
     "demo": "demo",
+    "gitops": "gitops",
     "benchmarks": "benchmarks",
 }
