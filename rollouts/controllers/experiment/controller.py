@@ -37,10 +37,12 @@ class ExperimentReconciler:
         snapshot = self._observer.snapshot(request.key, request.now)
         if snapshot is None:
             return Result()
-        manifest = snapshot.manifest
+        manifest, rollout = snapshot.manifest, snapshot.rollout
 
         def tell(event: Event) -> None:
             self._recorder.event(manifest, event.type, event.reason, event.message)
+            if rollout is not None and event.reason.startswith("AnalysisRun"):
+                self._recorder.event(rollout, event.type, event.reason, event.message)
 
         while True:
             decision = decide(snapshot)

@@ -51,7 +51,7 @@ class Observer:
             runs=runs,
             templates=self._templates(key.namespace, spec),
             free_names={a.name: self._free_name(key, a.name) for a in spec.analyses},
-            routed=self._routed(manifest),
+            rollout=self._rollout(manifest),
             invalid=invalid,
         )
 
@@ -81,19 +81,14 @@ class Observer:
             number += 1
         return run_name(key.name, analysis, number)
 
-    def _routed(self, manifest: Manifest) -> frozenset[str]:
-        """Return the Services that the owning Rollout's recorded weights name."""
+    def _rollout(self, manifest: Manifest) -> ReadOnly | None:
+        """Return the Rollout that owns the Experiment."""
         owner = objects.controller_owner(manifest)
         if owner is None or owner.get("kind") != objects.ROLLOUTS.kind:
-            return frozenset()
-        rollout = self._cache.get(
-            objects.ROLLOUTS, objects.namespace_of(manifest), str(owner.get("name", ""))
-        )
-        if rollout is None or objects.uid_of(rollout) != owner.get("uid"):
-            return frozenset()
-        canary = (rollout.get("status") or {}).get("canary") or {}
-        additional = (canary.get("weights") or {}).get("additional") or ()
-        return frozenset(str(entry.get("serviceName", "")) for entry in additional)
+            return None
+        namespace, name = objects.namespace_of(manifest), str(owner.get("name", ""))
+        rollout = self._cache.get(objects.ROLLOUTS, namespace, name)
+        return rollout if rollout is not None and objects.uid_of(rollout) == owner.get("uid") else None
 
 
 def _template_of(child: ReadOnly) -> str:

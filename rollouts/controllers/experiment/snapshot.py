@@ -47,8 +47,8 @@ class ExperimentSnapshot:
 
     ``replica_sets`` and ``services`` are those it owns, by template name. ``templates`` holds the analysis
     templates that can be named, by (name, cluster scope); ``free_names`` a free name for the next run of each
-    analysis. ``routed`` are Services to which the owning Rollout still sends traffic. ``refused`` says why
-    the API server will not have an object, by the object's name. ``invalid`` says what a person must mend.
+    analysis. ``rollout`` is the owner, if a Rollout runs the Experiment as a step. ``refused`` says why the
+    API server will not have an object, by the object's name. ``invalid`` says what a person must mend.
     """
 
     now: datetime
@@ -60,7 +60,7 @@ class ExperimentSnapshot:
     runs: tuple[AnalysisRun, ...] = ()
     templates: Mapping[tuple[str, bool], ReadOnly] = field(default_factory=dict)
     free_names: Mapping[str, str] = field(default_factory=dict)
-    routed: frozenset[str] = frozenset()
+    rollout: ReadOnly | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
     invalid: str = ""
 
@@ -73,6 +73,13 @@ class ExperimentSnapshot:
     def namespace(self) -> str:
         """Return the Experiment's namespace."""
         return objects.namespace_of(self.manifest)
+
+    @cached_property
+    def routed(self) -> frozenset[str]:
+        """Return the Services to which the owning Rollout still sends traffic, by its recorded weights."""
+        canary = ((self.rollout or {}).get("status") or {}).get("canary") or {}
+        additional = (canary.get("weights") or {}).get("additional") or ()
+        return frozenset(str(entry.get("serviceName", "")) for entry in additional)
 
     @cached_property
     def over(self) -> bool:

@@ -23,7 +23,7 @@ CHECKS: Sequence[Check] = (
     ending.note_availability,
     analyses.follow_runs,
     ending.follow_outcome,
-    analyses.stop_runs,
+    ending.stop_runs,
     ending.wind_down,
 )
 

@@ -11,7 +11,7 @@ from analysis.spec.errors import SpecError
 from analysis.spec.templates import build_run_spec, flatten
 from rollouts.api.argoproj.experiment import ExperimentAnalysis, ExperimentArgument
 from rollouts.api.argoproj.rollout import ObjectMetadata
-from rollouts.controllers.experiment.actions import CreateAnalysisRun, TerminateAnalysisRun
+from rollouts.controllers.experiment.actions import CreateAnalysisRun
 from rollouts.controllers.experiment.decide.draft import Draft
 from rollouts.controllers.experiment.snapshot import COMPLETED, AnalysisRun, ExperimentSnapshot
 from rollouts.kube import objects
@@ -166,17 +166,3 @@ def resolve(text: str, known: Mapping[str, str], path: str) -> str:
         return known[tag]
 
     return _TAG.sub(replacement, text)
-
-
-def stop_runs(d: Draft) -> bool:
-    """Stop runs that nobody waits for: all at the end, those not required when the duration is over."""
-    s = d.s
-    if not (s.over or s.spec.terminate or s.time_is_up):
-        return False
-    required = {a.name for a in s.spec.analyses if a.required_for_completion}
-    kept = set() if s.over or s.spec.terminate else required
-    waited_for = {run.name for name in kept if (run := current(s, name)) is not None}
-    for run in s.runs:
-        if run.name not in waited_for and not (run.finished or run.terminating or run.deleting):
-            d.do(TerminateAnalysisRun(name=run.name, uid=run.uid))
-    return False

@@ -53,24 +53,9 @@ def _set(d: Draft, kind: str, status: c.Status, reason: str, message: str) -> No
 
 def _follow_progress(d: Draft) -> None:
     name = d.s.name
-    states = {str(entry.get("status")) for entry in d.status.get("templateStatuses") or ()}
-    if "Failed" in states:
-        _set(
-            d,
-            c.PROGRESSING,
-            "False",
-            "ProgressDeadlineExceeded",
-            f'Experiment "{name}" has timed out progressing.',
-        )
-    elif "Error" in states:
-        _set(
-            d,
-            c.PROGRESSING,
-            "False",
-            "ReplicaSetCreateError",
-            f'Experiment "{name}" could not create its versions.',
-        )
-    elif d.status.get("availableAt") or d.ended:
+    if d.ended:
+        _set(d, c.PROGRESSING, "False", "ExperimentCompleted", f'Experiment "{name}" has completed.')
+    elif d.status.get("availableAt"):
         text = f'Experiment "{name}" has successfully progressed.'
         _set(d, c.PROGRESSING, "True", "NewReplicaSetAvailable", text)
     else:

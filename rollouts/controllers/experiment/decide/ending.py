@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollouts.controllers.experiment.actions import DeleteService, PatchReplicaSet
-from rollouts.controllers.experiment.decide import analyses, versions
+from rollouts.controllers.experiment.actions import DeleteService, PatchReplicaSet, TerminateAnalysisRun
+from rollouts.controllers.experiment.decide import analyses, services, versions
 from rollouts.controllers.experiment.decide.draft import Draft
 from rollouts.kube import objects
 from rollouts.kube.objects import format_time
@@ -26,7 +26,8 @@ def note_availability(d: Draft) -> bool:
         return False
     for template in s.spec.templates:
         entry = d.template(template.name)
-        if entry.get("status") != "Running" or (s.service_name(template) and not entry.get("serviceName")):
+        served = not s.service_name(template) or not services.has_ports(template) or entry.get("serviceName")
+        if entry.get("status") != "Running" or not served:
             return False
     d.set("availableAt", d.now_text)
     d.set("phase", "Running")
@@ -41,7 +42,9 @@ def follow_outcome(d: Draft) -> bool:
     phase, message = max(_verdicts(d), key=lambda verdict: _WORSE.index(verdict[0]), default=("", ""))
     if phase:
         _end(d, phase, message)
-    elif _may_end(d) and not _open_runs(d):
+    elif not reached(d):
+        _explain_wait(d)
+    elif not _open_runs(d):
         _end(d, "Successful", "Experiment terminated" if s.spec.terminate else "")
     return False
 
@@ -65,25 +68,33 @@ def _verdicts(d: Draft) -> Iterator[tuple[str, str]]:
         yield str(phase), name + str(found.get("message") or f"AnalysisRun is {phase}")
 
 
-def _may_end(d: Draft) -> bool:
+def reached(d: Draft) -> bool:
+    """Tell whether nothing is left to wait for but runs that have been asked to stop.
+
+    Required analyses that have all succeeded end the Experiment, also before its duration is over; without
+    any, the duration does.
+    """
     s = d.s
-    if s.spec.terminate:
+    if s.over or s.spec.terminate:
         return True
+    required = [analysis.name for analysis in s.spec.analyses if analysis.required_for_completion]
+    if required:
+        entries = d.analysis_entries()
+        return all((entries.get(name) or {}).get("phase") == "Successful" for name in required)
+    return s.time_is_up
+
+
+def _explain_wait(d: Draft) -> None:
+    s = d.s
     if s.available_at is None:
-        return False
-    required = [a.name for a in s.spec.analyses if a.required_for_completion]
-    entries = d.analysis_entries()
-    left = [name for name in required if (entries.get(name) or {}).get("phase") != "Successful"]
+        return
     if s.ends_at is not None and not s.time_is_up:
         d.look_again(s.ends_at)
         d.wait(f"the duration to end at {format_time(s.ends_at)}")
-        return False
-    if left:
-        d.wait(f"the required analyses to finish: {', '.join(left)}")
-    elif s.ends_at is None and not required:
+    elif any(analysis.required_for_completion for analysis in s.spec.analyses):
+        d.wait("the required analyses to finish")
+    else:
         d.wait("a person to terminate it: it has neither a duration nor a required analysis")
-        return False
-    return not left
 
 
 def _open_runs(d: Draft) -> bool:
@@ -99,6 +110,20 @@ def _end(d: Draft, phase: str, message: str) -> None:
     d.set("phase", phase)
     d.set("message", message or None)
     versions.close(d)
+
+
+def stop_runs(d: Draft) -> bool:
+    """Stop runs that nobody waits for: all at the end, those not required when the duration is over."""
+    s = d.s
+    everything = reached(d)
+    if not (everything or s.time_is_up):
+        return False
+    kept = () if everything else (a.name for a in s.spec.analyses if a.required_for_completion)
+    waited_for = {run.name for name in kept if (run := analyses.current(s, name)) is not None}
+    for run in s.runs:
+        if run.name not in waited_for and not (run.finished or run.terminating or run.deleting):
+            d.do(TerminateAnalysisRun(name=run.name, uid=run.uid))
+    return False
 
 
 def wind_down(d: Draft) -> bool:

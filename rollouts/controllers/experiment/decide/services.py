@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rollouts.api.argoproj.experiment import ExperimentTemplate
 from rollouts.controllers.experiment.actions import CreateService, Event
 from rollouts.controllers.experiment.decide.draft import Draft
 from rollouts.controllers.experiment.decide.versions import marks
@@ -24,15 +25,25 @@ def run_services(d: Draft) -> bool:
             entry["serviceName"] = objects.name_of(there)
             continue
         entry.pop("serviceName", None)
-        rs = s.replica_sets.get(template.name)
-        if not name or rs is None or s.over or s.spec.terminate or name in s.refused:
+        if not name or s.over or s.spec.terminate or name in s.refused or entry.get("status") in COMPLETED:
             continue
-        if entry.get("status") in COMPLETED:
+        rs = s.replica_sets.get(template.name)
+        if not has_ports(template):
+            if rs is None:
+                text = f"Template '{template.name}' gets no Service: its containers name no ports"
+                d.tell("NoServicePorts", text, "Warning")
+            continue
+        if rs is None:
             continue
         event = Event("ServiceCreated", f"Created Service {name} for template {template.name}")
         d.do(CreateService(body=build(s, template.name, name, rs), event=event))
         entry["serviceName"] = name
     return False
+
+
+def has_ports(template: ExperimentTemplate) -> bool:
+    """Tell whether there is anything that a Service could lead to."""
+    return any(_ports((template.template or {}).get("spec") or {}))
 
 
 def build(s: ExperimentSnapshot, template: str, name: str, rs: ReplicaSet) -> Manifest:

@@ -89,7 +89,7 @@ def test_a_version_without_progress_for_the_deadline_fails_the_experiment() -> N
     assert world.status["message"] == (
         "Template 'a' exceeded its progressDeadlineSeconds (60): 1 of 2 pods are available"
     )
-    assert world.conditions()["Progressing"] == ("False", "ProgressDeadlineExceeded")
+    assert world.conditions()["Progressing"] == ("False", "ExperimentCompleted")
 
 
 def test_a_running_version_that_loses_pods_gets_the_deadline_anew() -> None:
@@ -112,7 +112,7 @@ def test_without_duration_and_required_analyses_it_runs_until_terminated() -> No
     world.settle()
     assert (world.phase, world.status["message"]) == ("Successful", "Experiment terminated")
     assert world.conditions() == {
-        "Progressing": ("True", "NewReplicaSetAvailable"),
+        "Progressing": ("False", "ExperimentCompleted"),
         "Running": ("False", "ExperimentRunning"),
         "Completed": ("True", "ExperimentCompleted"),
     }
@@ -179,6 +179,14 @@ def test_several_ports_have_names() -> None:
     ]
     world = experiment(pods).settle()
     assert [p["name"] for p in world.named(objects.SERVICES)["exp-a"]["spec"]["ports"]] == ["http", "udp-53"]
+
+
+def test_without_ports_there_is_no_service_and_people_are_told() -> None:
+    pods = template("a", service={})
+    del pods["template"]["spec"]["containers"][0]["ports"]
+    world = experiment(pods).settle()
+    assert (world.phase, world.named(objects.SERVICES)) == ("Running", {})
+    assert world.reasons().count("NoServicePorts") == 1
 
 
 def test_a_service_name_that_a_stale_write_lost_comes_back() -> None:
