@@ -124,6 +124,10 @@ class Once(Smooth):
 class Observer(Protocol):
     """Who is told what passes through the API of a process."""
 
+    def sends(self, write: Write) -> None:
+        """Note that a write leaves the process."""
+        ...
+
     def wrote(self, write: Write, outcome: str) -> None:
         """Note a write and what came of it."""
         ...
@@ -355,6 +359,7 @@ class FaultyApi:
         fault = self._plan.write(write)
         if fault is Fault.KILLED_BEFORE:
             await self._end(write, fault)
+        self._observer.sends(write)
         await self._way()
         if fault is not None and fault in _BEFORE:
             self._observer.wrote(write, fault.value)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rollouts.clock import Clock
 from rollouts.embedded.store import Change, Collection
-from rollouts.kube.objects import ROLLOUTS, Manifest, ReadOnly, Resource, generation, uid_of
+from rollouts.kube.objects import HTTP_ROUTES, ROLLOUTS, Manifest, ReadOnly, Resource, generation, uid_of
 from rollouts.simulation.mirror import (
     Mirror,
     backend_weights,
@@ -33,6 +33,7 @@ class Invariants:
         self._clock = clock
         self._latency = latency
         self._abort_seen: set[str] = set()
+        self._sent_knowing: dict[str, frozenset[str]] = {}
         self._aborted_at: dict[str, float] = {}
         self._least = 0
         self._most = 0
@@ -45,6 +46,11 @@ class Invariants:
             self._abort_seen.add(uid_of(obj))
         else:
             self._abort_seen.discard(uid_of(obj))
+
+    def sends(self, resource: Resource, name: str) -> None:
+        """Note that a controller sends a write: what it knows now is what the write rests on."""
+        if resource == HTTP_ROUTES:
+            self._sent_knowing[name] = frozenset(self._abort_seen)
 
     def changed(self, collection: Collection, change: Change) -> None:
         """Check everything after one change."""
@@ -111,7 +117,7 @@ class Invariants:
         rise = f"the canary's weight rose from {before} to {after}"
         aborted_at = self._aborted_at.get(uid_of(rollout))
         if aborted_at is not None:
-            if uid_of(rollout) in self._abort_seen:
+            if uid_of(rollout) in self._sent_knowing.pop(change.key.name, self._abort_seen):
                 yield f"{rise} after the controller had seen the abort"
             late = self._clock.monotonic() - aborted_at
             if late > self._latency:

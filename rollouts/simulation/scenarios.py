@@ -137,6 +137,13 @@ async def bad_update(world: World) -> None:
     await world.deploy("v2")
 
 
+async def bad_on_the_way(world: World) -> None:
+    """Bring v2 in, which turns bad at its second step."""
+    await world.deploy("v2")
+    await world.step(1)
+    world.backend.value = BAD
+
+
 async def bad_after_switch(world: World) -> None:
     """Bring v2 in, which turns out bad once users reach it."""
     await world.deploy("v2")
@@ -240,7 +247,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("routed", routed(STEPS), update),
         Scenario("routed-by-hand", routed(MANUAL), promote_by_hand),
         Scenario("routed-background", routed(STEPS, analysis=WATCH), update),
-        Scenario("routed-background-failed", routed(STEPS, analysis=WATCH), bad_update, "Degraded", "v1"),
+        Scenario("routed-background-failed", routed(STEPS, analysis=WATCH), bad_on_the_way, "Degraded", "v1"),
         Scenario("routed-abort", routed(STEPS), abort, "Degraded", "v1"),
         Scenario("routed-failed", routed(ANALYSED), bad_update, "Degraded", "v1"),
         Scenario("routed-retry", routed(ANALYSED), retry),

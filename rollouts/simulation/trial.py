@@ -71,7 +71,7 @@ def _report(scenario: Scenario, world: World, before: int) -> Report:
     return Report(
         end=end,
         created=dict(world.invariants.created),
-        writes=tuple(str(write) for write, _ in world.writes[before:] if write.number >= 0),
+        writes=tuple(str(one.write) for one in world.writes[before:] if one.write.number >= 0),
         problems=tuple(problems),
         digest=world.trace.digest(),
         trace="\n".join(world.trace.lines),

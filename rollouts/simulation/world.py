@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -36,6 +37,16 @@ PATIENCE = 900.0
 Condition = Callable[[ReadOnly], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One write of a process: when it took effect, and its ``outcome``, "" when it went well."""
+
+    at: float
+    process: str
+    write: Write
+    outcome: str
+
+
 class Stuck(AssertionError):
     """What was waited for did not happen; the message ends with the last lines of the trace."""
 
@@ -63,7 +74,7 @@ class World:
         self.trace = Trace(self.clock)
         self.invariants = Invariants(self.clock, latency)
         self.backend = ScriptedBackend(self.clock)
-        self.writes: list[tuple[Write, str]] = []
+        self.writes: list[Written] = []
         self.processes: dict[str, ControllerProcess] = {}
         self.errors: list[str] = []
         self.cluster = EmbeddedCluster(self.clock, SeededRandomness(seed, "cluster"))
@@ -133,7 +144,7 @@ class World:
 
     def wrote(self, name: str, write: Write, outcome: str) -> None:
         """Note a write of a process."""
-        self.writes.append((write, outcome))
+        self.writes.append(Written(self.clock.monotonic(), name, write, outcome))
         self.trace.say(name, f"{write}{' -- ' + outcome if outcome else ''}")
 
     # -- the user --------------------------------------------------------------------------------------------
@@ -220,6 +231,10 @@ class _Ear:
     def __init__(self, world: World, name: str) -> None:
         self._world = world
         self._name = name
+
+    def sends(self, write: Write) -> None:
+        """See faults.Observer."""
+        self._world.invariants.sends(write.resource, write.name)
 
     def wrote(self, write: Write, outcome: str) -> None:
         """See faults.Observer."""
