@@ -97,8 +97,8 @@ def test_a_good_file_has_no_findings() -> None:
             "Input should be an integer or a string",
         ),
         (
-            "steps:\n- plugin: {name: x}\n",
-            "line 17: warning: Rollout web: spec.strategy.canary.steps[0].plugin: "
+            "trafficRouting: {plugins: {acme/mesh: {}}}\n",
+            'line 16: warning: Rollout web: spec.strategy.canary.trafficRouting.plugins["acme/mesh"]: '
             "this controller does not act on this field yet",
         ),
     ],
@@ -198,7 +198,7 @@ def test_values_of_the_wrong_type_are_not_shown() -> None:
 
 
 def test_warnings_are_no_errors() -> None:
-    warned = lint_documents(rollout("steps: [{plugin: {name: x}}]\n"))
+    warned = lint_documents(rollout("trafficRouting: {plugins: {acme/mesh: {}}}\n"))
     assert warned
     assert not has_errors(warned)
     assert has_errors(lint_documents("a"))
