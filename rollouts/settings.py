@@ -15,6 +15,7 @@ PREFIX = "ROLLOUTS_SETTING_"
 
 Role = Literal["delivery", "git", "receiver", "dashboard"]
 ALL_ROLES: frozenset[Role] = frozenset({"delivery", "git", "receiver", "dashboard"})
+DEFAULT_ROLES: frozenset[Role] = ALL_ROLES - {"git"}
 
 
 _PEERS_LEASE = "argo-rollouts-controller-lock"
@@ -36,7 +37,8 @@ class Settings(BaseModel):
     """The only namespace to watch; "" for all."""
     instance_id: str = ""
     """Handle only objects with this controller-instance-id label; "" for those without the label."""
-    roles: frozenset[Role] = ALL_ROLES
+    roles: frozenset[Role] = DEFAULT_ROLES
+    """What this process does. Git sync runs only where it is named: it writes whatever Git says."""
     workers: int = Field(default=10, ge=1, le=1000)
     write_timeout: float = Field(default=10.0, gt=0)
     leader_elect: bool = True

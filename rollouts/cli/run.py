@@ -17,7 +17,13 @@ from rollouts.cli.outcome import EXIT_USAGE
 @click.option("--context", metavar="NAME", help="Context of the kubeconfig.")
 @click.option("--namespaced", "namespace", metavar="NAMESPACE", help="Watch this namespace alone.")
 @click.option("--instance-id", metavar="ID", help="Handle only objects labelled with this instance id.")
-@click.option("--role", "roles", multiple=True, metavar="ROLE", help="delivery, git, receiver, dashboard.")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    metavar="ROLE",
+    help="delivery, git, receiver, dashboard; all but git by default.",
+)
 @click.option("--leader-elect/--no-leader-elect", default=None, help="Take the Lease before working.")
 @click.option("--lease-namespace", metavar="NAME", help="Where the Lease lives.")
 @click.option("--workers", type=int, help="Reconciles at once per controller.")

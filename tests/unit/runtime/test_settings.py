@@ -10,7 +10,7 @@ def test_without_anything_the_peers_ports_and_lease_times_hold():
     assert (settings.metrics_port, settings.healthz_port) == (8090, 8080)
     assert (settings.lease_duration, settings.renew_deadline, settings.retry_period) == (15, 10, 2)
     assert settings.lease == "argo-rollouts-controller-lock"
-    assert settings.roles == ALL_ROLES
+    assert settings.roles == ALL_ROLES - {"git"}
 
 
 def test_a_flag_goes_before_the_environment_and_the_environment_before_the_default():
