@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.judges.grid import CANARY_GROUPS, GRID, ROWS, STABLE_GROUPS
+from analysis.judges.grid import CANARY_GROUPS, FIRST_PAIR, GRID, PAIRS, ROWS, STABLE_GROUPS
 
 
 class StateUnreadable(ValueError):
@@ -106,6 +106,24 @@ class Sums:
             self.priors,
         )
 
+    def dropped(self, group: int) -> Sums:
+        """Return the sums without what one canary group said: its pod was replaced."""
+        rows = [row.copy() for row in self.evidence]
+        single = {g: 1 + g for g in range(CANARY_GROUPS)}
+        pair = {pair: FIRST_PAIR + i for i, pair in enumerate(PAIRS)}
+        rows[0] = self.evidence[single[group]].copy()
+        for other in range(CANARY_GROUPS):
+            if other != group:
+                rows[single[other]] = self.evidence[pair[_ordered(group, other)]].copy()
+        for (a, b), index in pair.items():
+            if group not in (a, b):
+                both = (index, pair[_ordered(group, a)], pair[_ordered(group, b)])
+                rows[index] = [min(values) for values in zip(*(self.evidence[i] for i in both), strict=True)]
+        left = self.copy()
+        left.evidence = rows
+        left.canary_expected[group] = left.canary_requests[group] = 0.0
+        return left
+
     def dump(self) -> dict[str, Any]:
         """Return JSON data that ``load`` reads back without losing a bit."""
         priors = self.priors
@@ -129,6 +147,7 @@ class Sums:
     def load(cls, data: Mapping[str, Any]) -> Sums:
         """Return what ``dump`` wrote. Raises StateUnreadable."""
         try:
+            chi, variance, nu = _floats(data["tick"], 3)
             return cls(
                 [_floats(row, len(GRID)) for row in _sized(data["L"], len(ROWS))],
                 _floats(data["S"], STABLE_GROUPS),
@@ -136,7 +155,9 @@ class Sums:
                 _floats(data["U"], CANARY_GROUPS),
                 _floats(data["X"], CANARY_GROUPS),
                 [g in data["out"] for g in range(STABLE_GROUPS)],
-                *_floats(data["tick"], 3),
+                chi,
+                variance,
+                nu,
                 _load_pairs(data["time"]),
                 _load_pairs(data["blocks"]),
                 _block(data["block"]),
@@ -144,6 +165,10 @@ class Sums:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise StateUnreadable(f"saved sums of the judge cannot be read: {error}") from error
+
+
+def _ordered(a: int, b: int) -> tuple[int, int]:
+    return (a, b) if a < b else (b, a)
 
 
 def _dump_pairs(pairs: PairSums) -> list[Any]:

@@ -1,0 +1,78 @@
+"""Which version a series belongs to, and how a query asks for those two versions alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from analysis.counts.errors import CountsError
+from analysis.counts.vectors import LabelSet
+
+SELECTOR = re.compile(r"\{\{\s*selector\s*\}\}")
+
+
+class Arm(StrEnum):
+    """The side of the comparison."""
+
+    STABLE = "stable"
+    CANARY = "canary"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod of one version. ``name`` is short: what follows the version's hash in the pod's name."""
+
+    arm: Arm
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The two pod-template hashes, and where series show them.
+
+    With ``hash_label`` that label is the hash; without it the hash is a part of the pod's name
+    (``web-5d9c7b-x2f4k``), as Kubernetes builds it.
+    """
+
+    stable: str
+    canary: str
+    pod_label: str = "pod"
+    hash_label: str = ""
+
+    def selector(self) -> str:
+        """Return the PromQL matcher of both versions."""
+        either = f"{self.canary}|{self.stable}"
+        if self.hash_label:
+            return f'{self.hash_label}=~"{either}"'
+        return f'{self.pod_label}=~".+-({either})-[a-z0-9]+"'
+
+    def put_into(self, query: str) -> str:
+        """Return the query with its ``{{selector}}`` filled in."""
+        return SELECTOR.sub(lambda _: self.selector(), query)
+
+    def pod_of(self, labels: LabelSet) -> Pod | None:
+        """Return the pod of a series, None when it belongs to neither version.
+
+        Raises CountsError when the series does not name its pod: aggregated counters cannot be judged.
+        """
+        values = dict(labels)
+        name = values.get(self.pod_label, "")
+        if not name:
+            raise CountsError(
+                f"a series has no label {self.pod_label!r} (its labels: {', '.join(values) or 'none'}):"
+                " counts are needed per pod; keep the label, or name another one in podLabel"
+            )
+        for arm, wanted in ((Arm.CANARY, self.canary), (Arm.STABLE, self.stable)):
+            before, found, after = name.rpartition(f"-{wanted}-")
+            named = bool(found and before and after)
+            if values.get(self.hash_label) == wanted if self.hash_label else named:
+                return Pod(arm, after if named else name)
+        return None
+
+
+def without(labels: LabelSet, names: Iterable[str]) -> LabelSet:
+    """Return the labels less some names."""
+    left_out = frozenset(names)
+    return tuple(pair for pair in labels if pair[0] not in left_out)
