@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -47,10 +46,16 @@ class Target:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[HttpKubeApi]:
         """Open a client and close it. Raises ClickException when there is no cluster, or it refuses."""
-        from rollouts.clock import SystemClock  # noqa: PLC0415 - keeps --help fast
+        from rollouts.cli.kubeconfig import missing_file  # noqa: PLC0415 - keeps --help fast
+        from rollouts.clock import SystemClock  # noqa: PLC0415
         from rollouts.kube import errors  # noqa: PLC0415
         from rollouts.kube.client import HttpKubeApi  # noqa: PLC0415
 
+        missing = missing_file(self.kubeconfig)
+        if missing:
+            raise click.ClickException(
+                f"{missing}. Set --kubeconfig or KUBECONFIG; `rollouts demo` needs none"
+            )
         self.contexts.check(self.context)
         try:
             api = await HttpKubeApi.load(self.kubeconfig, self.context, clock=SystemClock())
@@ -165,6 +170,8 @@ def emit(data: Any, output: str) -> None:
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end; a problem inside of a task group comes out as itself."""
+    import asyncio  # noqa: PLC0415 - keeps --help fast
+
     try:
         return asyncio.run(work)
     except BaseExceptionGroup as group:

@@ -40,6 +40,17 @@ class Contexts:
         return self.contexts.get(name or self.current) or {}
 
 
+def missing_file(explicit: str) -> str:
+    """Return why there is no kubeconfig to read, "" when there is one, or a pod's own account."""
+    if explicit:
+        return "" if Path(explicit).expanduser().is_file() else f"the kubeconfig {explicit} does not exist"
+    named = os.environ.get("KUBECONFIG", "")
+    paths = [path for path in (named.split(os.pathsep) if named else ["~/.kube/config"]) if path]
+    if any(Path(path).expanduser().is_file() for path in paths) or "KUBERNETES_SERVICE_HOST" in os.environ:
+        return ""
+    return f"KUBECONFIG names {named}, which does not exist" if named else "there is no ~/.kube/config"
+
+
 def read_contexts(explicit: str) -> Contexts:
     """Read the kubeconfig of the flag, else of $KUBECONFIG, else ~/.kube/config; empty when unreadable."""
     named = explicit or os.environ.get("KUBECONFIG", "")

@@ -74,6 +74,10 @@ async def not_found(api: KubeApi, resource: Resource, namespace: str, name: str)
     close = get_close_matches(name, here, n=1, cutoff=0.5)
     if close:
         return click.ClickException(f"{text} Did you mean {close[0]!r}?")
+    distant = get_close_matches(name, {found for _, found in everywhere}, n=1, cutoff=0.6)
+    if not elsewhere and distant:
+        space = next(space for space, found in everywhere if found == distant[0])
+        return click.ClickException(f"{text} Did you mean {distant[0]!r} in namespace {space}?")
     if elsewhere:
         return click.ClickException(f"{text} There is one in namespace {elsewhere[0]}: add -n {elsewhere[0]}")
     if here:
@@ -81,9 +85,8 @@ async def not_found(api: KubeApi, resource: Resource, namespace: str, name: str)
         return click.ClickException(f"{text} There are: {shown}")
     if not await _exists(api, namespace):
         return click.ClickException(f"namespace {namespace!r} not found. Choose one with -n")
-    return click.ClickException(
-        f"{text} That namespace has no {kind}; look everywhere with `rollouts list -A`"
-    )
+    look = f"`rollouts list {resource.plural} -A`"
+    return click.ClickException(f"{text} That namespace has no {kind}; look everywhere with {look}")
 
 
 def not_served(resource: Resource) -> str:

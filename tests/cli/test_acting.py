@@ -1,0 +1,65 @@
+"""Commands that act patch the fields that controllers react to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rollouts.kube import objects
+from tests.cli.conftest import Shell, paused_canary
+
+
+@pytest.mark.parametrize(
+    ("args", "said", "spec", "status"),
+    [
+        pytest.param(["promote", "web"], "promoted", {}, {"pauseConditions": None}, id="promote"),
+        pytest.param(["promote", "web", "--full"], "fully promoted", {}, {"promoteFull": True}, id="full"),
+        pytest.param(["abort", "rollout", "web"], "aborted", {}, {"abort": True}, id="abort"),
+        pytest.param(["pause", "web"], "paused", {"paused": True}, {}, id="pause"),
+    ],
+)  # fmt: skip
+def test_a_command_writes_and_says_so(
+    shell: Shell, args: list[str], said: str, spec: dict[str, Any], status: dict[str, Any]
+) -> None:
+    paused_canary(shell)
+    done = shell.run(*args)
+    assert (done.exit_code, done.stdout) == (0, f"rollout 'web' {said}\n")
+    live = shell.get(objects.ROLLOUTS, "web")
+    assert {name: live["spec"].get(name) for name in spec} == spec
+    assert {name: live["status"].get(name) for name in status} == status
+
+
+def test_an_image_is_set_and_undone(shell: Shell) -> None:
+    paused_canary(shell)
+    assert shell.run("set", "image", "web", "web=web:v3").exit_code == 0
+    assert image(shell) == "web:v3"
+    done = shell.run("undo", "web", "--to-revision", "1")
+    assert done.output == "rollout 'web' undone: back to revision 1\n"
+    assert image(shell) == "web:v1"
+    labels = shell.get(objects.ROLLOUTS, "web")["spec"]["template"]["metadata"]["labels"]
+    assert labels == {"app": "web"}
+
+
+def image(shell: Shell) -> str:
+    return str(shell.get(objects.ROLLOUTS, "web")["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def test_restart_sets_the_moment(shell: Shell) -> None:
+    paused_canary(shell)
+    done = shell.run("restart", "web")
+    at = shell.get(objects.ROLLOUTS, "web")["spec"]["restartAt"]
+    assert done.output == f"rollout 'web' restarts its pods at {at}\n"
+
+
+def test_several_names_are_acted_on_in_order(shell: Shell) -> None:
+    for name in ("api", "web"):
+        shell.put(objects.ROLLOUTS, name, spec={"strategy": {"canary": {}}})
+    done = shell.run("pause", "api", "web")
+    assert done.output == "rollout 'api' paused\nrollout 'web' paused\n"
+
+
+def test_an_analysis_run_is_stopped(shell: Shell) -> None:
+    shell.put(objects.ANALYSIS_RUNS, "web-1", spec={"metrics": []})
+    assert shell.run("terminate", "analysisrun", "web-1").exit_code == 0
+    assert shell.get(objects.ANALYSIS_RUNS, "web-1")["spec"]["terminate"] is True

@@ -1,0 +1,149 @@
+"""What each command writes: the fields that the field's other tools write too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rollouts.cli import patches
+from rollouts.cli.patches import NothingToDo, Patch
+from rollouts.kube import objects
+from tests.unit.controllers.rollout.world import basic
+
+STEPS = {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}}
+
+
+def rollout(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    hashes = {"currentPodHash": "new", "stableRS": "old"}
+    return {"spec": {"strategy": STEPS, **spec}, "status": {**hashes, **(status or {})}}
+
+
+PROMOTED = {"currentPodHash": "same", "stableRS": "same", "currentStepIndex": 2}
+HELD = {"pauseConditions": [{"reason": "CanaryPauseStep"}], "controllerPause": True, "currentStepIndex": 1}
+UNSURE = {**HELD, "pauseConditions": [{"reason": "InconclusiveAnalysisRun"}]}
+
+
+@pytest.mark.parametrize(
+    ("plan", "live", "spec", "status"),
+    [
+        pytest.param(patches.abort, rollout(), {}, {"abort": True}, id="abort"),
+        pytest.param(patches.abort, rollout({"abort": True}), {}, {}, id="aborted already"),
+        pytest.param(patches.retry, rollout({"abort": True}), {}, {"abort": False}, id="retry"),
+        pytest.param(patches.pause, rollout(), {"paused": True}, {}, id="pause"),
+        pytest.param(patches.resume, rollout(paused=True), {"paused": False}, {}, id="resume"),
+        pytest.param(patches.promote, rollout(HELD), {}, {"pauseConditions": None}, id="promote a pause"),
+        pytest.param(
+            patches.promote, rollout(HELD, paused=True), {"paused": False}, {"pauseConditions": None},
+            id="promote a pause of both kinds",
+        ),
+        pytest.param(patches.promote, rollout(paused=True), {"paused": False}, {}, id="promote a hold"),
+        pytest.param(
+            patches.promote, rollout(UNSURE), {},
+            {"pauseConditions": None, "controllerPause": False, "currentStepIndex": 2},
+            id="promote an inconclusive analysis",
+        ),
+        pytest.param(
+            patches.promote, rollout({"currentStepIndex": 0}), {},
+            {"pauseConditions": None, "currentStepIndex": 1},
+            id="skip a step",
+        ),
+        pytest.param(patches.promote_full, rollout(), {}, {"promoteFull": True}, id="promote in full"),
+        pytest.param(patches.terminate_run, {"status": {}}, {"terminate": True}, {}, id="stop"),
+    ],
+)  # fmt: skip
+def test_a_command_patches_what_the_controller_reacts_to(
+    plan: Callable[[Any], Patch], live: dict[str, Any], spec: dict[str, Any], status: dict[str, Any]
+) -> None:
+    patch = plan(live)
+    assert (patch.spec, patch.status) == (spec, status)
+
+
+@pytest.mark.parametrize(
+    ("plan", "live", "why"),
+    [
+        pytest.param(patches.abort, rollout(PROMOTED), "no update is under way", id="abort"),
+        pytest.param(patches.retry, rollout(), "not aborted", id="retry"),
+        pytest.param(patches.resume, rollout(HELD), "is ended by `promote`", id="resume"),
+        pytest.param(patches.promote, rollout(PROMOTED), "has no step left", id="promote"),
+        pytest.param(
+            patches.promote, rollout({"abort": True, "currentStepIndex": 0}), "`retry` it", id="aborted"
+        ),
+        pytest.param(patches.promote_full, rollout(PROMOTED), "no update is under way", id="full"),
+        pytest.param(patches.terminate_run, {"status": {"phase": "Failed"}}, "ended already", id="terminate"),
+    ],
+)
+def test_a_command_that_makes_no_sense_now_says_why(
+    plan: Callable[[Any], Patch], live: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(NothingToDo, match=why):
+        plan(live)
+
+
+def test_undo_restores_the_template_of_the_revision_before_without_the_hash() -> None:
+    world = basic()
+    world.settle()
+    first = world.rollout["spec"]["template"]
+    world.deploy("web:v2")
+    world.settle()
+    patch = patches.undo(world.rollout, world.cache.list(objects.REPLICASETS), 0)
+    test, replace = patch.json_patch
+    assert test == {
+        "op": "test", "path": "/metadata/resourceVersion", "value": objects.resource_version(world.rollout)
+    }  # fmt: skip
+    assert replace == {"op": "replace", "path": "/spec/template", "value": first}
+
+
+@pytest.mark.parametrize(
+    ("revision", "why"), [(2, "what the spec has already"), (9, "no revision 9. There are: 1, 2")]
+)
+def test_undo_to_a_useless_revision_says_why(revision: int, why: str) -> None:
+    world = basic()
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    with pytest.raises(NothingToDo, match=why):
+        patches.undo(world.rollout, world.cache.list(objects.REPLICASETS), revision)
+
+
+def test_a_template_that_lives_elsewhere_is_not_patched_here() -> None:
+    live = rollout(workloadRef={"kind": "Deployment", "name": "web"})
+    with pytest.raises(NothingToDo, match="Deployment web"):
+        patches.set_images(live, {"web": "web:v2"})
+
+
+TEMPLATE = {
+    "spec": {
+        "containers": [{"name": "web", "image": "web:v1"}, {"name": "proxy", "image": "proxy:v1"}],
+        "initContainers": [{"name": "setup", "image": "setup:v1"}],
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("images", "changed"),
+    [
+        pytest.param({"proxy": "proxy:v2"}, {"/spec/template/spec/containers/1/image": "proxy:v2"}, id="one"),
+        pytest.param(
+            {"setup": "s:2"}, {"/spec/template/spec/initContainers/0/image": "s:2"}, id="an init container"
+        ),
+        pytest.param({"web": "web:v1"}, {}, id="no change"),
+        pytest.param(
+            {"*": "web:v1"},
+            {
+                "/spec/template/spec/containers/1/image": "web:v1",
+                "/spec/template/spec/initContainers/0/image": "web:v1",
+            },
+            id="all",
+        ),
+    ],
+)
+def test_images_are_set_by_container(images: dict[str, str], changed: dict[str, str]) -> None:
+    operations = patches.set_images(rollout(template=TEMPLATE), images).json_patch
+    assert {op["path"]: op["value"] for op in operations if op["op"] == "replace"} == changed
+
+
+def test_an_unknown_container_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(NothingToDo, match="There are: web, proxy, setup"):
+        patches.set_images(rollout(template=TEMPLATE), {"wbe": "web:v2"})
