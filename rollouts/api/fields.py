@@ -65,15 +65,13 @@ NATIVE_ROUTER_PLUGINS = ("argoproj-labs/gatewayAPI", "rollouts.dev/weighted")
 """Router plugins that are answered natively."""
 
 _ROUTERS = ("ambassador", "appMesh")
-_INACTIVE_STEPS = ("experiment",)
 
-_SET_WHEN_EMPTY = frozenset((*_ROUTERS, *_INACTIVE_STEPS))
+_SET_WHEN_EMPTY = frozenset(_ROUTERS)
 """Fields that ask for something already by being there, such as ``smi: {}``."""
 
 _INACTIVE: tuple[str, ...] = (
     "strategy.canary.pingPong",
     *(f"strategy.canary.trafficRouting.{router}" for router in _ROUTERS),
-    *(f"strategy.canary.steps[].{step}" for step in _INACTIVE_STEPS),
 )
 """Paths below ``spec`` that are read and kept but not acted on yet. A line goes when its behaviour comes."""
 
@@ -81,8 +79,8 @@ _INACTIVE: tuple[str, ...] = (
 def inactive_fields(rollout_spec: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the path of every field of a Rollout's spec that is set but that the controller ignores so far.
 
-    The paths begin with ``spec`` and have indexes, such as ``spec.strategy.canary.steps[2].plugin``. A field
-    that is null, false or empty does not count as set, except a router or a step.
+    The paths begin with ``spec`` and have indexes, such as ``spec.strategy.canary.pingPong``. A field that
+    is null, false or empty does not count as set, except a router.
     """
     found = [path for pattern in _INACTIVE for path in _set_paths(rollout_spec, pattern.split("."), "spec")]
     return (*found, *_foreign_plugins(rollout_spec))
@@ -93,15 +91,9 @@ def _set_paths(value: Any, parts: list[str], path: str) -> Iterator[str]:
         if value not in (None, False, "", [], {}) or path.rpartition(".")[2] in _SET_WHEN_EMPTY:
             yield path
         return
-    name, rest = parts[0].removesuffix("[]"), parts[1:]
-    if not isinstance(value, Mapping) or value.get(name) is None:
-        return
-    inner = value[name]
-    if not parts[0].endswith("[]"):
-        yield from _set_paths(inner, rest, f"{path}.{name}")
-    elif isinstance(inner, list | tuple):
-        for index, item in enumerate(inner):
-            yield from _set_paths(item, rest, f"{path}.{name}[{index}]")
+    name, rest = parts[0], parts[1:]
+    if isinstance(value, Mapping) and value.get(name) is not None:
+        yield from _set_paths(value[name], rest, f"{path}.{name}")
 
 
 def _foreign_plugins(rollout_spec: Mapping[str, Any]) -> Iterator[str]:

@@ -101,10 +101,11 @@ def find_by_template(
         return by_hash
     wanted = comparable(template)
     oldest_first = sorted(replica_sets, key=lambda rs: (rs.created, rs.name))
-    return next((rs for rs in oldest_first if comparable(_template_of(rs)) == wanted), None)
+    return next((rs for rs in oldest_first if comparable(template_of(rs)) == wanted), None)
 
 
-def _template_of(replica_set: ReplicaSet) -> ReadOnly:
+def template_of(replica_set: ReplicaSet) -> ReadOnly:
+    """Return the pod template without the labels and annotations injected for the version's role."""
     template: ReadOnly = (replica_set.manifest.get("spec") or {}).get("template") or {}
     raw = objects.annotations_of(replica_set.manifest).get(labels.EPHEMERAL_METADATA)
     return template if not raw else _without_ephemeral(template, raw)

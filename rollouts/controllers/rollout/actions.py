@@ -120,6 +120,30 @@ class DeleteAnalysisRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateExperiment:
+    """Start the Experiment of a step."""
+
+    body: Manifest
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminateExperiment:
+    """Ask a running Experiment to stop."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteExperiment:
+    """Remove a finished Experiment beyond the history limit."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PatchRollout:
     """Write the Rollout's own annotations or spec.replicas, only if nobody changed it since observed."""
 
@@ -156,6 +180,9 @@ Action = (
     | CreateAnalysisRun
     | TerminateAnalysisRun
     | DeleteAnalysisRun
+    | CreateExperiment
+    | TerminateExperiment
+    | DeleteExperiment
     | PatchRollout
     | EvictPod
     | ScaleWorkload

@@ -8,10 +8,12 @@ from typing import Any, assert_never
 from rollouts.controllers.rollout.actions import (
     Action,
     CreateAnalysisRun,
+    CreateExperiment,
     CreateReplicaSet,
     Decision,
     DecoratePods,
     DeleteAnalysisRun,
+    DeleteExperiment,
     DeleteReplicaSet,
     EditRoute,
     Event,
@@ -21,6 +23,7 @@ from rollouts.controllers.rollout.actions import (
     ScaleWorkload,
     SwitchService,
     TerminateAnalysisRun,
+    TerminateExperiment,
 )
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.kube import errors, objects
@@ -84,6 +87,8 @@ class Apply:
                 await self._create(objects.REPLICASETS, action.body)
             case CreateAnalysisRun():
                 await self._create(objects.ANALYSIS_RUNS, action.body)
+            case CreateExperiment():
+                await self._create(objects.EXPERIMENTS, action.body)
             case PatchReplicaSet():
                 await self._patch_replica_set(action)
             case DecoratePods():
@@ -92,9 +97,14 @@ class Apply:
                 await self._delete(objects.REPLICASETS, action.name, action.uid)
             case DeleteAnalysisRun():
                 await self._delete(objects.ANALYSIS_RUNS, action.name, action.uid)
+            case DeleteExperiment():
+                await self._delete(objects.EXPERIMENTS, action.name, action.uid)
             case TerminateAnalysisRun():
                 body = {"metadata": {"uid": action.uid}, "spec": {"terminate": True}}
                 await self._patch(objects.ANALYSIS_RUNS, action.name, body)
+            case TerminateExperiment():
+                body = {"metadata": {"uid": action.uid}, "spec": {"terminate": True}}
+                await self._patch(objects.EXPERIMENTS, action.name, body)
             case SwitchService():
                 await self._switch(action)
             case EditRoute():

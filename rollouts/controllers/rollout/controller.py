@@ -149,6 +149,7 @@ def register(manager: Manager, settings: Settings) -> None:
     cache = manager.cache
     cache.start(objects.ROLLOUTS, label_selector=settings.instance_selector)
     watched = [objects.REPLICASETS, objects.SERVICES, objects.ANALYSIS_RUNS, objects.ANALYSIS_TEMPLATES]
+    watched.append(objects.EXPERIMENTS)
     if not settings.namespace:
         watched.append(objects.CLUSTER_ANALYSIS_TEMPLATES)
     for resource in watched:
@@ -172,6 +173,7 @@ def register(manager: Manager, settings: Settings) -> None:
     watches = [
         Watch(objects.REPLICASETS, owner),
         Watch(objects.ANALYSIS_RUNS, owner),
+        Watch(objects.EXPERIMENTS, owner),
         Watch(objects.SERVICES, _by_index(cache, SERVICE_INDEX)),
         Watch(objects.ANALYSIS_TEMPLATES, _by_index(cache, TEMPLATE_INDEX)),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,8 @@ from rollouts.controllers.rollout.plugin_calls import PluginAnswer
 from rollouts.controllers.rollout.routes import Interests
 from rollouts.controllers.rollout.snapshot import (
     AnalysisRun,
+    Experiment,
+    ExperimentVersion,
     PodView,
     RolloutSnapshot,
     RouterView,
@@ -70,6 +73,9 @@ class Observer:
             replica_sets=tuple(replicaset.read(rs) for rs in owned),
             services=self._services(key.namespace, spec),
             runs=tuple(_run(run) for run in self._cache.indexed(objects.ANALYSIS_RUNS, "owner", uid)),
+            experiments=tuple(
+                _experiment(found) for found in self._cache.indexed(objects.EXPERIMENTS, "owner", uid)
+            ),
             templates=self._templates(key.namespace, spec),
             invalid=invalid,
             template=spec.template or {},
@@ -257,6 +263,53 @@ def _run(manifest: Manifest) -> AnalysisRun:
     )
 
 
+def _experiment(manifest: Manifest) -> Experiment:
+    own, notes = objects.labels_of(manifest), objects.annotations_of(manifest)
+    spec, status = manifest.get("spec") or {}, manifest.get("status") or {}
+    ports = {str(version.get("name")): _first_port(version) for version in spec.get("templates") or ()}
+    created = objects.parse_time(objects.metadata(manifest).get("creationTimestamp"))
+    return Experiment(
+        name=objects.name_of(manifest),
+        uid=objects.uid_of(manifest),
+        hash=own.get(labels.POD_TEMPLATE_HASH, ""),
+        revision=notes.get(labels.REVISION, ""),
+        step_index=own.get(labels.STEP_INDEX, ""),
+        attempt=notes.get(labels.ATTEMPT),
+        phase=str(status.get("phase") or ""),
+        message=str(status.get("message") or ""),
+        terminating=bool(spec.get("terminate")),
+        deleting=objects.is_deleting(manifest),
+        created=created or replicaset.EPOCH,
+        weights=_noted_weights(notes),
+        versions=tuple(
+            ExperimentVersion(
+                name=str(version.get("name", "")),
+                hash=str(version.get("podTemplateHash") or ""),
+                service=str(version.get("serviceName") or ""),
+                port=ports.get(str(version.get("name", "")), 0),
+            )
+            for version in status.get("templateStatuses") or ()
+        ),
+    )
+
+
+def _first_port(version: ReadOnly) -> int:
+    pod = (version.get("template") or {}).get("spec") or {}
+    ports = [port for container in pod.get("containers") or () for port in container.get("ports") or ()]
+    return int(ports[0].get("containerPort") or 0) if ports else 0
+
+
+def _noted_weights(notes: Mapping[str, str]) -> Mapping[str, int] | None:
+    """Return the weights that were noted at creation: {} for none, None where nobody noted anything."""
+    if labels.ATTEMPT not in notes:
+        return None
+    try:
+        noted = json.loads(notes.get(labels.EXPERIMENT_WEIGHTS, "{}"))
+        return {str(name): int(weight) for name, weight in noted.items()}
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
 def service_names(spec: api.RolloutSpec) -> tuple[str, ...]:
     """Return the Services that a spec names, sorted."""
     canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
@@ -278,4 +331,11 @@ def template_refs(spec: api.RolloutSpec) -> tuple[api.TemplateRef, ...]:
         analyses += [canary.analysis, *(step.analysis for step in canary.steps)]
     if blue_green is not None:
         analyses += [blue_green.pre_promotion_analysis, blue_green.post_promotion_analysis]
-    return tuple(ref for wanted in analyses if wanted is not None for ref in wanted.templates)
+    refs = [ref for wanted in analyses if wanted is not None for ref in wanted.templates]
+    for step in canary.steps if canary is not None else ():
+        wanted_here = step.experiment.analyses if step.experiment is not None else ()
+        refs += [
+            api.TemplateRef(template_name=wanted.template_name, cluster_scope=wanted.cluster_scope)
+            for wanted in wanted_here
+        ]
+    return tuple(refs)

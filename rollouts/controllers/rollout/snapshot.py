@@ -63,6 +63,43 @@ class AnalysisRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentVersion:
+    """One version of an Experiment; ``service`` is "" without one, ``port`` the first of its containers."""
+
+    name: str
+    hash: str
+    service: str
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """What an Experiment of this Rollout says.
+
+    ``weights`` are the traffic shares by version as noted at creation; None where another controller made it.
+    """
+
+    name: str
+    uid: str
+    hash: str
+    revision: str
+    step_index: str
+    attempt: str | None
+    phase: str
+    message: str
+    terminating: bool
+    deleting: bool
+    created: datetime
+    weights: Mapping[str, int] | None = None
+    versions: tuple[ExperimentVersion, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether it has ended."""
+        return self.phase in {"Successful", "Failed", "Error", "Inconclusive"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """The object that ``spec.workloadRef`` names."""
 
@@ -101,6 +138,7 @@ class RolloutSnapshot:
     replica_sets: tuple[ReplicaSet, ...] = ()
     services: Mapping[str, Manifest] = field(default_factory=dict)
     runs: tuple[AnalysisRun, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
     templates: Mapping[TemplateKey, ReadOnly] = field(default_factory=dict)
     routers: tuple[RouterView, ...] = ()
     router_error: str = ""

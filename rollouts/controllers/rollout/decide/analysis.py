@@ -114,7 +114,7 @@ def build(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: i
     assert s.new is not None  # noqa: S101 - an analysis needs a version
     spec = build_run_spec(
         flatten(wanted.templates, lambda name, cluster: s.templates.get(TemplateKey(name, cluster))),
-        [_argument(s, arg) for arg in wanted.args],
+        [resolved_argument(s, arg) for arg in wanted.args],
         dry_run=[rule.manifest() for rule in wanted.dry_run],
         measurement_retention=[rule.manifest() for rule in wanted.measurement_retention],
     )
@@ -155,7 +155,8 @@ def _free_name(s: RolloutSnapshot, purpose: Purpose, step_index: int | None) -> 
     return name
 
 
-def _argument(s: RolloutSnapshot, arg: api.AnalysisRunArgument) -> Mapping[str, str]:
+def resolved_argument(s: RolloutSnapshot, arg: api.AnalysisRunArgument) -> Mapping[str, str]:
+    """Return an argument with its value. Raises SpecError when it has none."""
     if arg.value is not None:
         return {"name": arg.name, "value": arg.value}
     source = arg.value_from or api.ArgumentValueFrom()

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.api.scalars import ScalarError, parse_duration
-from rollouts.controllers.rollout.decide import analysis, plugins
+from rollouts.controllers.rollout.decide import analysis, experiment, plugins
 from rollouts.controllers.rollout.decide.draft import CANARY_PAUSE_STEP, Draft
 from rollouts.controllers.rollout.decide.promotion import promote, within_rollback_window
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight
@@ -134,7 +134,8 @@ def _advance_step(d: Draft, step: api.CanaryStep) -> None:
     index = s.step_index + 1
     d.tell("RolloutStepCompleted", f"Rollout step {index}/{len(s.steps)} completed ({step_text(step)})")
     d.set("currentStepIndex", index)
-    d.part("canary").pop(analysis.STEP.field, None)
+    for field in (analysis.STEP.field, "currentExperiment"):
+        d.part("canary").pop(field, None)
     d.resume(CANARY_PAUSE_STEP)
     following = s.steps[index] if index < len(s.steps) else None
     if following is not None and following.pause is not None:
@@ -158,6 +159,8 @@ def _step_complete(d: Draft, step: api.CanaryStep) -> bool:
     if step.analysis is not None:
         run = analysis.current(d, analysis.STEP, s.step_index)
         return run is not None and run.phase == "Successful"
+    if step.experiment is not None:
+        return experiment.succeeded(d)
     if step.plugin is not None:
         return plugins.step_done(d)
     if step.set_header_route is not None or step.set_mirror_route is not None:

@@ -15,6 +15,7 @@ from rollouts.workloads import labels
 CANARY_PAUSE_STEP = "CanaryPauseStep"
 BLUE_GREEN_PAUSE = "BlueGreenPause"
 INCONCLUSIVE_ANALYSIS = "InconclusiveAnalysisRun"
+INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
 
 
 @dataclass(slots=True)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollouts.controllers.rollout.decide.draft import Draft
+from rollouts.controllers.rollout.decide.draft import (
+    INCONCLUSIVE_ANALYSIS,
+    INCONCLUSIVE_EXPERIMENT,
+    Draft,
+)
 from rollouts.controllers.rollout.decide.promotion import within_rollback_window
 from rollouts.kube.objects import parse_time
 
@@ -48,7 +52,7 @@ def _is_update(d: Draft) -> bool:
 
 
 def _waits_for_person(d: Draft) -> bool:
-    if d.s.spec.paused or "InconclusiveAnalysisRun" in d.pause_reasons:
+    if d.s.spec.paused or {INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT} & set(d.pause_reasons):
         return True
     if "BlueGreenPause" in d.pause_reasons:
         strategy = d.s.blue_green

@@ -28,6 +28,9 @@ def _problems(s: RolloutSnapshot) -> Iterator[FieldError]:
         yield from _service_problems(s, path, name)
     for path, wanted in _analyses(s):
         yield from _template_problems(s, path, wanted)
+    for index, step in enumerate(s.steps):
+        path = f"{STRATEGY}.canary.steps[{index}].experiment"
+        yield from _experiment_problems(s, path, step.experiment or api.ExperimentStep())
 
 
 def _services(s: RolloutSnapshot) -> Iterator[tuple[str, str]]:
@@ -82,6 +85,14 @@ def _template_problems(s: RolloutSnapshot, path: str, wanted: api.RolloutAnalysi
             continue
         if not path.endswith("canary.analysis"):
             yield from _endless(where, ref.template_name, specs)
+
+
+def _experiment_problems(s: RolloutSnapshot, path: str, step: api.ExperimentStep) -> Iterator[FieldError]:
+    for index, wanted in enumerate(step.analyses):
+        try:
+            flatten((wanted,), lambda name, cluster: s.templates.get(TemplateKey(name, cluster)))
+        except SpecError as error:
+            yield invalid(f"{path}.analyses[{index}].templateName", wanted.template_name, str(error))
 
 
 def _endless(path: str, name: str, specs: Sequence[Mapping[str, Any]]) -> Iterator[FieldError]:

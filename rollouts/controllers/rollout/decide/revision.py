@@ -10,7 +10,8 @@ from rollouts.controllers.rollout.actions import (
     PatchReplicaSet,
     PatchRollout,
 )
-from rollouts.controllers.rollout.decide.draft import INCONCLUSIVE_ANALYSIS, Draft
+from rollouts.controllers.rollout.decide import experiment
+from rollouts.controllers.rollout.decide.draft import INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT, Draft
 from rollouts.controllers.rollout.decide.ephemeral import metadata_of_role
 from rollouts.controllers.rollout.decide.progress import set_progressing
 from rollouts.kube import objects
@@ -169,7 +170,7 @@ def _start(d: Draft, pod_hash: str) -> None:
     for field in ("prePromotionAnalysisRunStatus", "postPromotionAnalysisRunStatus"):
         d.part("blueGreen").pop(field, None)
     d.part("blueGreen").pop("scaleUpPreviewCheckPoint", None)
-    for field in (*RUN_FIELDS, "stepPluginStatuses"):
+    for field in (*RUN_FIELDS, "currentExperiment", "stepPluginStatuses"):
         d.part("canary").pop(field, None)
     back_to_stable = bool(pod_hash) and pod_hash == s.status.stable_rs
     if s.steps:
@@ -221,7 +222,7 @@ _RUN_STATUSES = (
 
 
 def resume_after_inconclusive(d: Draft) -> bool:
-    """Begin a new attempt when the user went on after an inconclusive analysis."""
+    """Begin a new attempt when the user went on after an inconclusive analysis or experiment."""
     s = d.s
     resumed = s.status.controller_pause and not s.status.pause_conditions
     statuses = (
@@ -231,12 +232,12 @@ def resume_after_inconclusive(d: Draft) -> bool:
         s.status.blue_green.post_promotion_analysis_run_status,
     )
     inconclusive = [f for f, ref in zip(_RUN_STATUSES, statuses, strict=True) if _is_inconclusive(ref)]
-    if not resumed or not inconclusive or s.aborted:
+    if not resumed or not (inconclusive or experiment.inconclusive(s)) or s.aborted:
         return False
     _next_attempt(d)
     for part, field in inconclusive:
         d.run_status(part, field, None)
-    d.resume(INCONCLUSIVE_ANALYSIS)
+    d.resume(INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT)
     return True
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.controllers.rollout.actions import EditRoute
+from rollouts.controllers.rollout.decide import experiment
 from rollouts.controllers.rollout.decide.draft import Draft, Traffic
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight, weight_before
 from rollouts.controllers.rollout.snapshot import RouterView
@@ -203,6 +204,8 @@ def intent_for(d: Draft, weight: int | None) -> TrafficIntent:
         canary_hash=s.new.hash if s.new else "",
         canary_weight=weight,
         max_weight=s.max_weight,
+        additional=experiment.destinations(d),
+        retired=experiment.retired(d),
         header_routes=headers,
         mirror_routes=mirrors,
         managed_routes=tuple(route.name for route in routing.managed_routes),
@@ -262,10 +265,15 @@ def _record_weights(d: Draft, weight: int, verified: bool | None) -> None:
     assert s.canary is not None  # noqa: S101 - only a canary is routed
     canary_hash = s.new.hash if s.new else ""
     stable_hash = s.stable.hash if s.stable else ""
+    additional = experiment.destinations(d)
+    rest = s.max_weight - weight - sum(part.weight for part in additional)
     weights: dict[str, Any] = {
         "canary": _destination(weight, s.canary.canary_service, canary_hash),
-        "stable": _destination(s.max_weight - weight, s.canary.stable_service, stable_hash),
+        "stable": _destination(rest, s.canary.stable_service, stable_hash),
     }
+    if additional:
+        parts = [_destination(part.weight, part.service, part.pod_hash) for part in additional]
+        weights["additional"] = parts
     if verified is not None:
         weights["verified"] = verified
     before = s.status.canary.weights

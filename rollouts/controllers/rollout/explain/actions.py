@@ -30,14 +30,16 @@ def describe(action: act.Action) -> str:  # noqa: C901 - one line per action
             return f"stop AnalysisRun {action.name}"
         case act.DeleteAnalysisRun():
             return f"delete AnalysisRun {action.name}, beyond the history limit"
+        case act.CreateExperiment():
+            return f"start Experiment {action.body['metadata']['name']}"
+        case act.TerminateExperiment():
+            return f"stop Experiment {action.name}"
+        case act.DeleteExperiment():
+            return f"delete Experiment {action.name}, beyond the history limit"
         case act.PatchRollout():
             return "write spec.replicas: 1" if action.replicas is not None else "write the Rollout's revision"
         case act.EvictPod():
             return f"evict pod {action.name}, which is older than restartAt"
-        case act.ScaleWorkload():
-            return f"scale Deployment {action.name} from {action.before} to {action.replicas}"
-        case act.EvictPod():
-            return f"evict pod {action.name}, which is older than spec.restartAt"
         case act.ScaleWorkload():
             return f"scale Deployment {action.name} from {action.before} to {action.replicas}"
         case _:
