@@ -11,7 +11,13 @@ import pytest
 
 from tests.cluster.binaries import built_control_plane
 from tests.cluster.control_plane import ControlPlane, RealCluster, missing_reason, shared_cluster
-from tests.cluster.crds import gateway_crds, install_crds, our_crds, upstream_crds
+from tests.cluster.crds import (
+    gateway_crds,
+    install_crds,
+    our_crds,
+    upstream_application_crds,
+    upstream_crds,
+)
 from tests.cluster.harness import ControllerProcess, Machinery
 from tests.cluster.prometheus import PrometheusTools, find_prometheus
 
@@ -87,7 +93,8 @@ def world(
         plane = ControlPlane(binary, folder)
         stack.callback(plane.stop)
         cluster = plane.start()
-        install_crds(cluster, our_crds() if request.param == "our-crds" else upstream_crds(), gateway)
+        peers = (upstream_crds(), upstream_application_crds())
+        install_crds(cluster, *((our_crds(),) if request.param == "our-crds" else peers), gateway)
         machinery = Machinery(cluster, prometheus_tools, folder)
         stack.callback(machinery.stop)
         machinery.start()

@@ -33,6 +33,11 @@ def upstream_crds() -> Path:
     return upstream_data() / "argo-rollouts" / "crds"
 
 
+def upstream_application_crds() -> Path:
+    """Return the folder with the CRDs of Argo CD, whether it exists or not."""
+    return upstream_data() / "argo-cd" / "crds"
+
+
 def gateway_crds(channel: str = "standard") -> Path | None:
     """Return the cached folder of one channel of the Gateway API, None when it was not fetched."""
     folder = _gateway_folder() / channel

@@ -24,7 +24,7 @@ from rollouts.embedded.workloads.listeners import ListeningPods
 from rollouts.kube.objects import Manifest, labels_of, name_of, namespace_of, uid_of
 from tests.cluster.background import Background
 from tests.cluster.control_plane import RealCluster
-from tests.cluster.install import SYSTEM_NAMESPACE, account_kubeconfig, account_name
+from tests.cluster.install import DELIVERY, SYSTEM_NAMESPACE, account_kubeconfig, account_name
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.prometheus import PrometheusServer, PrometheusTools, Target
 from tests.cluster.rest import Rest
@@ -143,13 +143,22 @@ class Machinery:
 
 
 class ControllerProcess:
-    """``rollouts run`` as a process of its own, as the service account that the manifests ship."""
+    """``rollouts run`` as a process of its own, as a service account that the manifests ship."""
 
-    def __init__(self, cluster: RealCluster, folder: Path, name: str = "controller", **settings: str) -> None:
+    def __init__(
+        self,
+        cluster: RealCluster,
+        folder: Path,
+        name: str = "controller",
+        *,
+        account: str = DELIVERY,
+        **settings: str,
+    ) -> None:
         self.cluster = cluster
         self.health, self.metrics = free_ports(2)
+        self.user = account_name(account)
         chosen = {
-            "kubeconfig": str(account_kubeconfig(cluster)),
+            "kubeconfig": str(account_kubeconfig(cluster, account)),
             "roles": "delivery",
             "lease_namespace": SYSTEM_NAMESPACE,
             "listen": "127.0.0.1",
@@ -172,11 +181,6 @@ class ControllerProcess:
     def stop(self) -> int | None:
         """Ask it to end and return its exit code."""
         return self.process.stop()
-
-    @property
-    def user(self) -> str:
-        """Return the user that RBAC and the audit log know."""
-        return account_name()
 
 
 def apply(cluster: RealCluster, namespace: str, manifests: Sequence[Mapping[str, Any]]) -> None:

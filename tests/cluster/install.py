@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
+
+import yaml
 
 from tests.cluster.control_plane import RealCluster
 from tests.cluster.processes import wait_until
@@ -11,19 +14,36 @@ from tests.lanes.registry import REPOSITORY
 
 SYSTEM_NAMESPACE = "argo-rollouts"
 DELIVERY = "rollouts-delivery"
-ACCOUNTS = (DELIVERY,)
-MANIFESTS = REPOSITORY / "manifests" / "cluster"
+GIT_SYNC = "rollouts-git-sync"
+ACCOUNTS = (DELIVERY, GIT_SYNC)
+MANIFESTS = REPOSITORY / "manifests"
 
 
 @cache
 def install(cluster: RealCluster) -> None:
-    """Apply ``manifests/cluster`` as the README says, without pods: tests run the controller."""
+    """Apply an overlay as the README shows it, with Git sync, without pods: tests run the controller."""
     body = {"metadata": {"name": SYSTEM_NAMESPACE}}
     if not cluster.admin.ready(f"/api/v1/namespaces/{SYSTEM_NAMESPACE}"):
         cluster.admin.create("/api/v1/namespaces", body)
-    cluster.kubectl("apply", "--server-side", "-k", str(MANIFESTS))
-    scale = f"/apis/apps/v1/namespaces/{SYSTEM_NAMESPACE}/deployments/{DELIVERY}"
-    cluster.admin.merge(scale, {"spec": {"replicas": 0}})
+    cluster.kubectl("apply", "--server-side", "-k", str(_overlay(cluster.folder / "overlay")))
+    for name in ACCOUNTS:
+        scale = f"/apis/apps/v1/namespaces/{SYSTEM_NAMESPACE}/deployments/{name}"
+        cluster.admin.merge(scale, {"spec": {"replicas": 0}})
+
+
+def _overlay(folder: Path) -> Path:
+    """Write an overlay of all namespaces with Git sync; kustomize takes relative paths alone."""
+    folder.mkdir()
+    shipped = os.path.relpath(MANIFESTS.resolve(), folder.resolve())
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": SYSTEM_NAMESPACE,
+        "resources": [f"{shipped}/cluster"],
+        "components": [f"{shipped}/components/git-sync"],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    return folder
 
 
 def account_kubeconfig(cluster: RealCluster, account: str = DELIVERY) -> Path:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cluster.control_plane import RealCluster
-from tests.cluster.install import ACCOUNTS, SYSTEM_NAMESPACE, install
+from tests.cluster.install import ACCOUNTS, DELIVERY, GIT_SYNC, SYSTEM_NAMESPACE, install
 
 SERVED = {"Established": "True", "NamesAccepted": "True", "NonStructuralSchema": "absent"}
 
@@ -29,20 +29,41 @@ def test_kubectl_explains_a_field_deep_in_a_rollout(cluster: RealCluster) -> Non
     assert "DESCRIPTION" in answer
 
 
-@pytest.mark.parametrize("account", ACCOUNTS)
-def test_the_controllers_account_may_do_its_work_and_no_more(installed: RealCluster, account: str) -> None:
+def allowed(cluster: RealCluster, account: str, verb: str, resource: str, *where: str) -> bool:
     who = f"--as=system:serviceaccount:{SYSTEM_NAMESPACE}:{account}"
-
-    def may(verb: str, resource: str) -> bool:
-        return installed.kubectl("auth", "can-i", verb, resource, who, "-A", check=False).strip() == "yes"
-
-    assert may("patch", "rollouts.argoproj.io/status") or may("patch", "rollouts.argoproj.io")
-    assert may("create", "replicasets.apps")
-    assert not may("create", "pods")
-    assert not may("create", "clusterrolebindings.rbac.authorization.k8s.io")
-    assert not may("escalate", "clusterroles.rbac.authorization.k8s.io")
+    answer = cluster.kubectl("auth", "can-i", verb, resource, who, *(where or ("-A",)), check=False)
+    return answer.strip() == "yes"
 
 
-def test_the_deployment_of_the_controller_is_accepted(installed: RealCluster) -> None:
+@pytest.mark.parametrize(
+    ("account", "verb", "resource"),
+    [
+        (DELIVERY, "patch", "rollouts.argoproj.io/status"),
+        (DELIVERY, "create", "replicasets.apps"),
+        (GIT_SYNC, "patch", "rollouts.argoproj.io"),
+        (GIT_SYNC, "patch", "httproutes.gateway.networking.k8s.io"),
+    ],
+)
+def test_an_account_may_do_its_work(installed: RealCluster, account: str, verb: str, resource: str) -> None:
+    assert allowed(installed, account, verb, resource)
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+def test_no_account_may_take_more_rights_or_bypass_a_controller(installed: RealCluster, account: str) -> None:
+    for verb, resource in (
+        ("create", "pods"),
+        ("create", "clusterrolebindings.rbac.authorization.k8s.io"),
+        ("escalate", "clusterroles.rbac.authorization.k8s.io"),
+        ("impersonate", "users"),
+    ):
+        assert not allowed(installed, account, verb, resource), f"{account} may {verb} {resource}"
+
+
+def test_git_sync_reads_secrets_of_its_own_namespace_alone(installed: RealCluster) -> None:
+    assert allowed(installed, GIT_SYNC, "list", "secrets", "-n", SYSTEM_NAMESPACE)
+    assert not allowed(installed, GIT_SYNC, "list", "secrets")
+
+
+def test_the_deployments_of_the_controllers_are_accepted(installed: RealCluster) -> None:
     deployments = installed.admin.get(f"/apis/apps/v1/namespaces/{SYSTEM_NAMESPACE}/deployments")["items"]
-    assert [d["metadata"]["name"] for d in deployments] == ["rollouts-delivery"]
+    assert sorted(d["metadata"]["name"] for d in deployments) == sorted(ACCOUNTS)
