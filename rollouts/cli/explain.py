@@ -63,7 +63,7 @@ def _parts() -> tuple[Any, ...]:
     from rollouts.kube import objects  # noqa: PLC0415
 
     templates = (objects.ANALYSIS_TEMPLATES, objects.CLUSTER_ANALYSIS_TEMPLATES)
-    return (*ROLLOUT_PARTS, objects.SERVICES, *templates)
+    return (*ROLLOUT_PARTS, objects.SERVICES, objects.EXPERIMENTS, *templates)
 
 
 async def _once(api: HttpKubeApi, namespace: str, name: str) -> Answer | None:
