@@ -42,6 +42,15 @@ Reached = Callable[[str, str], str]
 """``reached(namespace, pod_hash)`` says what still sends traffic to a version, "" when nothing does."""
 
 
+MayWait = Callable[[Manifest], bool]
+"""``may_wait(patch)`` tells whether the write of a status patch can wait for the next one."""
+
+
+def at_once(patch: Manifest) -> bool:
+    """Let no status wait."""
+    return False
+
+
 class ShrinkRefusedError(Exception):
     """The plan would take the last pods of a version that live traffic still reaches: a bug, stopped here."""
 
@@ -59,20 +68,24 @@ class Apply:
         self._reached = reached
         self._version = objects.resource_version(snapshot.manifest)
 
-    async def run(self, decision: Decision) -> None:
-        """Carry out the plan, then commit the status, then tell people. Raises KubeError."""
+    async def run(self, decision: Decision, may_wait: MayWait = at_once) -> None:
+        """Carry out the plan, then commit the status, then tell people. Raises KubeError.
+
+        A status that ``may_wait`` is left to a later decision, unless there is something to tell.
+        """
         for action in decision.actions:
             await self._one(action)
             event = getattr(action, "event", None)
             if event is not None:
                 self._tell(event)
-        await self._commit(decision.status)
+        patch = merge_patch(self._s.manifest.get("status") or {}, decision.status)
+        if decision.events or not may_wait(patch):
+            await self._commit(patch)
         for event in decision.events:
             self._tell(event)
 
-    async def _commit(self, status: Mapping[str, Any]) -> None:
+    async def _commit(self, patch: Manifest) -> None:
         """Write what changed, only if the Rollout is still the one that was observed."""
-        patch = merge_patch(self._s.manifest.get("status") or {}, status)
         if not patch:
             return
         body = {"metadata": {"resourceVersion": self._version}, "status": patch}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
@@ -22,6 +22,7 @@ from rollouts.controllers.rollout.observe import (
     with_answers,
     with_pods,
 )
+from rollouts.controllers.rollout.patience import Patience
 from rollouts.controllers.rollout.plugin_calls import calls_due
 from rollouts.controllers.rollout.routes import Interests, RouteResources
 from rollouts.controllers.rollout.service_release import ServiceReconciler
@@ -63,6 +64,7 @@ class RolloutReconciler:
         self._routes = routes
         self._plugins = plugins
         self._greeted: set[str] = set()
+        self._patience = Patience()
 
     async def reconcile(self, request: Request) -> Result:
         """Decide once from the present state and write what was decided."""
@@ -83,8 +85,16 @@ class RolloutReconciler:
 
         reached = self._reached(request.key, request)
         apply = Apply(request.api, snapshot, tell, self._routes.resource_of, reached)
+        later: list[datetime] = []
+
+        def may_wait(patch: Manifest) -> bool:
+            status = snapshot.manifest.get("status") or {}
+            due = self._patience.until(objects.uid_of(snapshot.manifest), status, patch, request.now)
+            later.extend([due] if due is not None else [])
+            return due is not None
+
         try:
-            await apply.run(decision)
+            await apply.run(decision, may_wait)
         except ShrinkRefusedError as refused:
             log.warning("%s", refused, extra={"key": str(request.key)})
             return Result(request.now + timedelta(seconds=RETRY_SECONDS))
@@ -92,7 +102,7 @@ class RolloutReconciler:
             log.warning("%s", decision.error, extra={"key": str(request.key)})
             again = request.now + timedelta(seconds=RETRY_SECONDS)
             return Result(min(again, decision.requeue_at or again))
-        return Result(decision.requeue_at)
+        return Result(min(filter(None, (decision.requeue_at, *later)), default=None))
 
     async def _with_pods(self, snapshot: RolloutSnapshot, api: KubeApi) -> RolloutSnapshot:
         """Read the pods live: they are not watched, since only a restart looks at them."""
