@@ -58,7 +58,8 @@ class ObjectName(click.ParamType):  # type: ignore[type-arg]
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Return the names that begin with what is typed; none when the cluster does not answer."""
-        return [CompletionItem(name) for name in _names(self.kind, ctx.params) if name.startswith(incomplete)]
+        params = {k: v for c in (ctx.find_root(), ctx) for k, v in c.params.items() if v}
+        return [CompletionItem(name) for name in _names(self.kind, params) if name.startswith(incomplete)]
 
 
 def without_kind(kind: str, words: Sequence[str]) -> tuple[str, ...]:
@@ -88,7 +89,7 @@ def _names(kind: str, params: Mapping[str, Any]) -> list[str]:
         return []
 
 
-COMPLETION_SECONDS = 2.0
+COMPLETION_SECONDS = 4.0
 
 
 def _resources() -> tuple[Any, ...]:
