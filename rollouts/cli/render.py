@@ -7,7 +7,7 @@ from io import StringIO
 from typing import NamedTuple
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +25,8 @@ SIGNS = {
     "Pending": "◌", "Degraded": "✖", "Failed": "✖", "Error": "⚠", "ScaledDown": "•", "Terminating": "•",
 }  # fmt: skip
 
+WIDE = 110
+"""From this many columns on there is room for everything."""
 UNCUT = 100_000
 """Width of a console that is no terminal: wider than any line."""
 
@@ -62,8 +64,11 @@ def plain(parts: Iterable[RenderableType]) -> str:
 
 
 def state(word: str) -> Text:
-    """Return a state with its sign and colour."""
-    return Text(f"{SIGNS.get(word, '•')} {word}", style=STYLES.get(word, ""))
+    """Return a state with its sign and colour; a container's waiting reason that is an error shows as one."""
+    bad = word not in STYLES and any(part in word for part in ("BackOff", "Err", "Invalid", "Evicted", "OOM"))
+    return Text(
+        f"{SIGNS.get(word, '✖' if bad else '•')} {word}", style=STYLES.get(word, "red" if bad else "")
+    )
 
 
 def plain_table(*columns: str) -> Table:
@@ -85,14 +90,22 @@ class Node(NamedTuple):
     children: Sequence[Node] = ()
 
 
-def tree(root: Node) -> Table:
-    """Return a tree as a table."""
-    table = plain_table("NAME", "KIND", "STATUS", "AGE", "INFO")
-    for prefix, node in _walk(root, "", ""):
-        status = state(node.status) if node.status else Text("")
-        shown_age = "" if node.age_seconds is None else age(node.age_seconds)
-        table.add_row(Text(prefix + node.name), node.kind, status, shown_age, Text(node.info))
-    return table
+class Tree:
+    """A tree as a table. On a narrow terminal the kinds are left out; each has its own sign anyway."""
+
+    def __init__(self, root: Node) -> None:
+        self._root = root
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it for the width that there is."""
+        wide = options.max_width >= WIDE
+        table = plain_table("NAME", *(("KIND",) if wide else ()), "STATUS", "AGE", "INFO")
+        for prefix, node in _walk(self._root, "", ""):
+            status = state(node.status) if node.status else Text("")
+            shown_age = "" if node.age_seconds is None else age(node.age_seconds)
+            kind = (node.kind,) if wide else ()
+            table.add_row(Text(prefix + node.name), *kind, status, shown_age, Text(node.info))
+        yield table
 
 
 def _walk(node: Node, first: str, rest: str) -> Iterator[tuple[str, Node]]:
@@ -117,7 +130,7 @@ def rollout_parts(view: RolloutView) -> Iterable[RenderableType]:
     yield _facts(_rollout_facts(view))
     yield Text("")
     versions = [_version_node(version) for version in view.versions]
-    yield tree(Node(f"⟳ {view.name}", "Rollout", view.phase, view.age_seconds, "", versions))
+    yield Tree(Node(f"⟳ {view.name}", "Rollout", view.phase, view.age_seconds, "", versions))
 
 
 def _rollout_facts(view: RolloutView) -> Iterator[tuple[str, str | Text]]:
@@ -214,4 +227,4 @@ def experiment_parts(view: ExperimentView) -> Iterable[RenderableType]:
         for t in view.templates
     ]
     runs = [_run_node(run) for run in view.runs]
-    yield tree(Node(f"Σ {view.name}", "Experiment", view.phase, view.age_seconds, "", [*templates, *runs]))
+    yield Tree(Node(f"Σ {view.name}", "Experiment", view.phase, view.age_seconds, "", [*templates, *runs]))

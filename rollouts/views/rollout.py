@@ -70,7 +70,6 @@ def rollout_view(
     spec, status = rollout.get("spec") or {}, rollout.get("status") or {}
     strategy = spec.get("strategy") or {}
     sets = sorted((replicaset.read(rs) for rs in replica_sets), key=lambda rs: (-rs.revision, rs.name))
-    weights = (status.get("canary") or {}).get("weights") or {}
     steps = (strategy.get("canary") or {}).get("steps") or []
     phase, message = phase_and_message(rollout)
     return RolloutView(
@@ -81,7 +80,7 @@ def rollout_view(
         strategy="BlueGreen" if "blueGreen" in strategy else "Canary",
         step=f"{status.get('currentStepIndex', 0) or 0}/{len(steps)}" if steps else "",
         set_weight=_set_weight(steps, status) if "canary" in strategy else None,
-        actual_weight=(weights.get("canary") or {}).get("weight") if weights else _ratio(sets, status),
+        actual_weight=_actual_weight(sets, status) if "canary" in strategy else None,
         desired=1 if spec.get("replicas") is None else int(spec["replicas"]),
         current=int(status.get("replicas") or 0),
         updated=int(status.get("updatedReplicas") or 0),
@@ -115,6 +114,13 @@ def _set_weight(steps: Sequence[Mapping[str, Any]], status: ReadOnly) -> int | N
         return 100
     weights = [step["setWeight"] for step in steps[: index + 1] if step.get("setWeight") is not None]
     return int(weights[-1]) if weights else 0
+
+
+def _actual_weight(sets: Sequence[ReplicaSet], status: ReadOnly) -> int | None:
+    """Return the weight that a router has; without one, the share of the pods."""
+    weights = (status.get("canary") or {}).get("weights") or {}
+    found = (weights.get("canary") or {}).get("weight") if weights else _ratio(sets, status)
+    return None if found is None else int(found)
 
 
 def _ratio(sets: Sequence[ReplicaSet], status: ReadOnly) -> int | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import yaml
 from click import ClickException
+from rich.console import Console
 
 from rollouts.cli.connection import Seconds
 from rollouts.cli.explain import when
@@ -113,3 +115,18 @@ def test_piped_text_is_neither_cut_nor_padded_nor_coloured() -> None:
     assert image in text
     assert "\x1b" not in text
     assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_a_narrow_terminal_has_no_column_of_kinds() -> None:
+    world = basic()
+    world.settle()
+    view = rollout_view(world.rollout, world.cache.list(objects.REPLICASETS), (), (), NOW)
+    shown = {}
+    for width in (80, 120):
+        screen = Console(width=width, force_terminal=True, file=StringIO())
+        with screen.capture() as captured:
+            for part in rollout_parts(view):
+                screen.print(part)
+        shown[width] = captured.get()
+    assert ("KIND" in shown[80], "KIND" in shown[120]) == (False, True)
+    assert "4/4 available" in shown[80]
