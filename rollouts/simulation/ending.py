@@ -33,6 +33,9 @@ def ending(mirror: Mirror, rollout: ReadOnly) -> Mapping[str, Any]:
         "services": {name: images.get(mirror.selects(name), "") for name in sorted(mirror.all("services"))},
         "weights": {name: backend_weights(route) for name, route in mirror.all("httproutes").items()},
         "analyses": analyses(mirror.all("analysisruns").values()),
+        "experiments": sorted(
+            str((found.get("status") or {}).get("phase", "")) for found in mirror.all("experiments").values()
+        ),
     }
 
 

@@ -56,7 +56,7 @@ class Invariants:
         """Check everything after one change."""
         if not self.mirror.follow(collection, change):
             return
-        if change.type == "ADDED" and collection.plural in ("replicasets", "analysisruns"):
+        if change.type == "ADDED" and collection.plural in ("replicasets", "analysisruns", "experiments"):
             self.created[collection.plural] += 1
         for rollout in self.mirror.all("rollouts").values():
             if collection.plural == "rollouts":
@@ -86,6 +86,7 @@ class Invariants:
             yield from self._risen(rollout, change)
         if plural in ("pods", "services", "httproutes"):
             yield from self._empty(rollout)
+            yield from self._dangling(rollout)
         if plural == "pods":
             yield from self._unavailable(rollout)
 
@@ -103,6 +104,12 @@ class Invariants:
         for service, pod_hash in self.mirror.reached(rollout):
             if self.mirror.ready_pods(pod_hash) == 0:
                 yield f"Service {service} takes traffic and no pod of {pod_hash} is ready"
+
+    def _dangling(self, rollout: ReadOnly) -> Iterator[str]:
+        """No weight leads to a Service that does not exist."""
+        for service in self.mirror.backends(rollout):
+            if self.mirror.weight(rollout, service) > 0 and service not in self.mirror.all("services"):
+                yield f"the route gives weight {self.mirror.weight(rollout, service)} to no Service {service}"
 
     def _risen(self, rollout: ReadOnly, change: Change) -> Iterator[str]:
         """The canary's weight never rises after an abort, and never above the committed step."""

@@ -9,7 +9,9 @@ from rollouts.embedded.store import Change, Collection
 from rollouts.kube.objects import ReadOnly, is_deleting, labels_of, metadata
 from rollouts.workloads.labels import POD_TEMPLATE_HASH
 
-KINDS = frozenset({"rollouts", "replicasets", "services", "httproutes", "pods", "analysisruns"})
+KINDS = frozenset(
+    {"rollouts", "replicasets", "services", "httproutes", "pods", "analysisruns", "experiments"}
+)
 
 
 class Mirror:
@@ -53,9 +55,13 @@ class Mirror:
 
     def reached(self, rollout: ReadOnly) -> Iterator[tuple[str, str]]:
         """Yield (Service, pod hash) of every Service that sends users' traffic to a version now."""
-        for service in services_in_use(rollout):
+        for service in dict.fromkeys((*services_in_use(rollout), *self.backends(rollout))):
             if self.weight(rollout, service) > 0 and self.selects(service):
                 yield service, self.selects(service)
+
+    def backends(self, rollout: ReadOnly) -> list[str]:
+        """Return the Services that the Rollout's route names, those of experiments included."""
+        return sorted(backend_weights(self._held["httproutes"].get(route_name(rollout)) or {}))
 
     def weight(self, rollout: ReadOnly, service: str) -> int:
         """Return the share of a Service: its weight in the route, 1 where no route weighs it."""

@@ -11,6 +11,7 @@ from analysis.providers.registry import ProviderRegistry
 from rollouts.clock import Clock
 from rollouts.controllers.analysisrun import controller as analysisrun
 from rollouts.controllers.analysisrun.jobs import ClusterJobs
+from rollouts.controllers.experiment import controller as experiment
 from rollouts.controllers.rollout import controller as rollout
 from rollouts.kube.api import KubeApi
 from rollouts.kube.lease import AlwaysLeader, Election, Leadership, Terms
@@ -106,6 +107,7 @@ class ControllerProcess:
         settings = Settings()
         manager = Manager(api, self._clock, randomness, settings, new_registry(), self.leadership)
         rollout.register(manager, settings)
+        experiment.register(manager, settings)
         manager.cache.start(ANALYSIS_RUNS)
         manager.cache.start(JOBS, label_selector=UID_LABEL)
         jobs = JobProvider(ClusterJobs(api, manager.cache))

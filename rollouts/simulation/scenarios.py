@@ -19,6 +19,16 @@ Steps = Sequence[Mapping[str, Any]]
 PAUSE = {"pause": {"duration": 2}}
 STEPS: Steps = [{"setWeight": 25}, PAUSE, {"setWeight": 60}, PAUSE]
 ANALYSED: Steps = [{"setWeight": 25}, {"analysis": CHECK}, {"setWeight": 60}, PAUSE]
+EXPERIMENT: Mapping[str, Any] = {
+    "templates": [
+        {"name": "baseline", "specRef": "stable", "weight": 10},
+        {"name": "candidate", "specRef": "canary", "weight": 5},
+    ],
+    "analyses": [{"name": "errors", "templateName": "errors", "requiredForCompletion": True}],
+    "scaleDownDelaySeconds": 0,
+}
+"""Two versions with traffic; without a delay at the end nothing but order keeps traffic off dead pods."""
+COMPARED: Steps = [{"setWeight": 25}, {"experiment": EXPERIMENT}, {"setWeight": 60}, PAUSE]
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class Scenario:
 
     def rollout(self) -> Manifest:
         """Return the Rollout at v1."""
+        container = {"name": NAME, "image": f"{NAME}:v1", "ports": [{"containerPort": 80}]}
         return {
             "metadata": {"name": NAME},
             "spec": {
@@ -70,7 +81,7 @@ class Scenario:
                 "selector": {"matchLabels": {"app": NAME}},
                 "template": {
                     "metadata": {"labels": {"app": NAME}},
-                    "spec": {"containers": [{"name": NAME, "image": f"{NAME}:v1"}]},
+                    "spec": {"containers": [container]},
                 },
                 "strategy": self.strategy,
                 **self.more,
@@ -252,6 +263,9 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("routed-failed", routed(ANALYSED), bad_update, "Degraded", "v1"),
         Scenario("routed-retry", routed(ANALYSED), retry),
         Scenario("routed-promote-full", routed(STEPS), promote_full),
+        Scenario("routed-experiment", routed(COMPARED), update),
+        Scenario("routed-experiment-failed", routed(COMPARED), bad_update, "Degraded", "v1"),
+        Scenario("routed-experiment-retry", routed(COMPARED), retry),
         Scenario("routed-three-versions", routed(STEPS), third_version, stable="v3"),
         Scenario("routed-back", routed(STEPS), back, stable="v1"),
         Scenario("routed-back-and-forth", routed(STEPS), back_and_forth, stable="v1"),

@@ -56,7 +56,7 @@ def definitions() -> tuple[Manifest, ...]:
     """Return the product's CustomResourceDefinitions and a small HTTPRoute."""
     packaged = files("rollouts").joinpath("crds")
     folder = Path(str(packaged)) if packaged.is_dir() else Path(str(files("rollouts"))).parent / "crds"
-    wanted = ("rollouts", "analysistemplates", "clusteranalysistemplates", "analysisruns")
+    wanted = ("rollouts", "analysistemplates", "clusteranalysistemplates", "analysisruns", "experiments")
     texts = [(folder / f"argoproj.io_{name}.yaml").read_text() for name in wanted]
     return (*(yaml.load(text, Loader=yaml.CSafeLoader) for text in texts), http_route_definition())
 
@@ -156,7 +156,7 @@ class World:
 
     async def deploy(self, version: str) -> None:
         """Change the image of the Rollout."""
-        containers = [{"name": "web", "image": f"web:{version}"}]
+        containers = [{"name": "web", "image": f"web:{version}", "ports": [{"containerPort": 80}]}]
         await self.spec(template={"spec": {"containers": containers}})
 
     async def spec(self, **fields: Any) -> None:

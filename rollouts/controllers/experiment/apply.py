@@ -24,7 +24,7 @@ from rollouts.kube.objects import Manifest, Resource
 from rollouts.workloads import labels
 
 FIELD_MANAGER = "rollouts-controller"
-IDENTITY = (labels.EXPERIMENT_TEMPLATE, labels.EXPERIMENT_ANALYSIS, labels.ATTEMPT)
+IDENTITY = (labels.EXPERIMENT_TEMPLATE, labels.EXPERIMENT_ANALYSIS, labels.EXPERIMENT_AVAILABLE_AT)
 
 Tell = Callable[[Event], None]
 

@@ -124,7 +124,7 @@ def _run(manifest: Manifest) -> AnalysisRun:
         name=objects.name_of(manifest),
         uid=objects.uid_of(manifest),
         analysis=notes.get(labels.EXPERIMENT_ANALYSIS, ""),
-        attempt=notes.get(labels.ATTEMPT, ""),
+        attempt=notes.get(labels.EXPERIMENT_AVAILABLE_AT, ""),
         phase=str(status.get("phase") or ""),
         message=str(status.get("message") or ""),
         terminating=bool((manifest.get("spec") or {}).get("terminate")),

@@ -113,7 +113,7 @@ def build(s: ExperimentSnapshot, analysis: ExperimentAnalysis, name: str) -> Man
     marks = {
         labels.EXPERIMENT_NAME: s.name,
         labels.EXPERIMENT_ANALYSIS: analysis.name,
-        labels.ATTEMPT: s.status.available_at or "",
+        labels.EXPERIMENT_AVAILABLE_AT: s.status.available_at or "",
     }
     return {
         "apiVersion": objects.ANALYSIS_RUNS.api_version,
