@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.binaries import built_control_plane
+from tests.cluster.contenders import kubelet
 from tests.cluster.control_plane import ControlPlane, RealCluster, missing_reason, shared_cluster
 from tests.cluster.crds import (
     gateway_crds,
@@ -59,6 +60,21 @@ def prometheus_tools() -> PrometheusTools:
 def folder(tmp_path: Path) -> Path:
     """Return a folder for a server's files, made."""
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def leaderless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    """Return a cluster of its own with a kubelet and our CRDs: tests bring the controllers that contend."""
+    binary, gateway = built_control_plane(), gateway_crds()
+    assert binary is not None, missing_reason()
+    assert gateway is not None, "the CRDs of the Gateway API are not there; `make lanes` fetches them"
+    with ExitStack() as stack:
+        plane = ControlPlane(binary, tmp_path_factory.mktemp("leaderless"))
+        stack.callback(plane.stop)
+        cluster = plane.start()
+        install_crds(cluster, our_crds(), gateway)
+        stack.callback(kubelet(cluster).stop)
+        yield cluster
 
 
 @dataclass(frozen=True)
