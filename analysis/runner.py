@@ -68,7 +68,7 @@ class Runner:
             metadata = provider.metadata(due.metric.metric)
         except (ProviderError, SpecError, ConditionError) as error:
             measurement, metadata = self._failed(due, str(error), started), {}
-        hidden = tuple(secrets)
+        hidden = (*secrets, *self._providers.hidden.values())
         return Finished(
             due.metric.name,
             due.step,
@@ -110,9 +110,9 @@ class Runner:
             return base.model_copy(update=update)
         finished = {"metadata": metadata, "finished_at": write_time(self._now()), "resume_at": None}
         if isinstance(answer, Decided):
-            return base.model_copy(
-                update={**finished, "phase": answer.phase.value, "message": answer.message}
-            )
+            decided = {"phase": answer.phase.value, "message": answer.message}
+            value = {"value": answer.text} if answer.text else {}
+            return base.model_copy(update={**finished, **decided, **value})
         return base.model_copy(update={**finished, **self._judged(metric, answer)})
 
     def _judged(self, metric: Metric, reading: Reading) -> dict[str, str]:

@@ -11,7 +11,13 @@ from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+)
 
 from analysis.providers.egress import EgressPolicy, guarded_socket
 from analysis.providers.errors import BackendError, ConfigurationError, EgressRefused
@@ -21,11 +27,20 @@ MOST_HOSTS = 128
 """Hosts to which connections are kept; beyond that the one unused for longest is let go."""
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_PORTS = {"http": 80, "https": 443}
+_ATTEMPTS = 2
+_RECONNECT_SECONDS = 0.2
+_BUSY = frozenset((429, 503))
+LONGEST_WAIT_SECONDS = 2.0
+"""A server that asks to wait longer is not asked again within the same measurement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One request. ``repeatable`` says that sending it twice does no harm (a query)."""
+    """One request. ``repeatable`` says that sending it twice does no harm (a query).
+
+    ``timeout`` is in seconds, for each attempt. ``tls`` replaces the client's own trust for this request.
+    """
 
     method: str
     url: str
@@ -34,15 +49,17 @@ class HttpRequest:
     body: bytes | None = None
     insecure: bool = False
     repeatable: bool = False
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """Status, content type and the whole body."""
+    """Status, content type and the whole body. ``retry_after``: the seconds that the server asks to wait."""
 
     status: int
     content_type: str
     body: bytes
+    retry_after: float | None = None
 
 
 class _Unreachable(BackendError):
@@ -85,18 +102,18 @@ class GuardedHttp:
     async def send(self, request: HttpRequest) -> HttpAnswer:
         """Send one request. Raises BackendError, ConfigurationError or EgressRefused.
 
-        A repeatable request is sent once more when no connection could be made.
+        A repeatable request is sent once more when no connection could be made, or when the server is busy
+        (429, 503) and says that a short while is enough.
         """
-        attempts = 2 if request.repeatable else 1
-        async for attempt in AsyncRetrying(
-            stop=stop_after_attempt(attempts),
-            wait=wait_fixed(0.2),
-            retry=retry_if_exception_type(_Unreachable),
-            reraise=True,
-        ):
-            with attempt:
-                return await self._within_timeout(request)
-        raise AssertionError("unreachable")  # the loop returns or raises
+        if not request.repeatable:
+            return await self._within_timeout(request)
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=_pause,
+            retry=retry_if_exception_type(_Unreachable) | retry_if_result(_soon_free),
+            retry_error_callback=_last,
+        )
+        return await retrying(self._within_timeout, request)
 
     async def _within_timeout(self, request: HttpRequest) -> HttpAnswer:
         shown = _shown(request.url)
@@ -124,7 +141,7 @@ class GuardedHttp:
             if status not in _REDIRECTS or target is None:
                 return answer
             following = urljoin(url, target)
-            if _origin(following) != _origin(url):
+            if origin(following) != origin(url):
                 raise EgressRefused(
                     f"{_shown(url)} redirects to another host ({_shown(following)}), which is not followed;"
                     " use that address itself if it is wanted"
@@ -145,7 +162,7 @@ class GuardedHttp:
                 data=request.body,
                 headers=request.headers,
                 allow_redirects=False,
-                ssl=False if request.insecure else (self._tls or True),
+                ssl=False if request.insecure else (request.tls or self._tls or True),
             ) as response,
         ):
             body = await response.content.read(LARGEST_ANSWER + 1)
@@ -153,7 +170,8 @@ class GuardedHttp:
                 body += more
             if len(body) > LARGEST_ANSWER:
                 raise BackendError(f"{_shown(url)}: the answer is larger than {LARGEST_ANSWER} bytes")
-            answer = HttpAnswer(response.status, response.content_type, body)
+            wait = _seconds(response.headers.get("Retry-After", ""))
+            answer = HttpAnswer(response.status, response.content_type, body, wait)
             return response.status, response.headers.get("Location"), answer
 
     @asynccontextmanager
@@ -184,6 +202,29 @@ class GuardedHttp:
         )
 
 
+def _soon_free(answer: HttpAnswer) -> bool:
+    wait = answer.retry_after
+    return answer.status in _BUSY and wait is not None and wait <= LONGEST_WAIT_SECONDS
+
+
+def _pause(state: RetryCallState) -> float:
+    """Return the seconds before the next attempt: what a busy server asked for, else a moment."""
+    outcome = state.outcome
+    if outcome is None or outcome.failed:
+        return _RECONNECT_SECONDS
+    return float(outcome.result().retry_after)
+
+
+def _last(state: RetryCallState) -> HttpAnswer:
+    """Return the last answer, or raise the last error."""
+    return cast("HttpAnswer", cast("Any", state.outcome).result())
+
+
+def _seconds(text: str) -> float | None:
+    """Return a Retry-After in seconds; a date there is taken as "unknown"."""
+    return float(text) if text.isdecimal() and len(text) < 8 else None
+
+
 def _host(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -191,9 +232,10 @@ def _host(url: str) -> str:
     return parts.hostname
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port (the scheme's own when none is written). Raises ValueError."""
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
 def _shown(url: str) -> str:

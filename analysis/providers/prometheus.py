@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
@@ -17,6 +15,7 @@ from analysis.providers.authentication import Credentials, plain_headers
 from analysis.providers.errors import BackendError, ConfigurationError
 from analysis.providers.http import GuardedHttp, HttpAnswer, HttpRequest
 from analysis.providers.protocol import Immediate, Question, Reading
+from analysis.providers.texts import shown
 from analysis.spec.duration import parse_duration
 from analysis.spec.objects import Metric
 from analysis.spec.providers import DEFAULT_PROMETHEUS_TIMEOUT_SECONDS, PrometheusMetric, RangeQuery
@@ -178,19 +177,3 @@ def _sample(series: Mapping[str, Any], key: str) -> Any:
             "the query gives native histograms, not numbers; use histogram_quantile or the like"
         )
     return series[key]
-
-
-def shown(result: float | FloatVector) -> str:
-    """Return a result as upstream shows it: ``0.5``, ``[0.5,1]``, never with an exponent."""
-    if isinstance(result, FloatVector):
-        return "[" + ",".join(map(_number, result)) + "]"
-    return _number(result)
-
-
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    text = format(Decimal(repr(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -45,11 +45,12 @@ class Ongoing:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The backend itself has decided, as a Job does."""
+    """The backend itself has decided, as a Job does. ``text`` is the value that status shows, if any."""
 
     phase: Phase
     message: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
 
 
 Answer = Reading | Ongoing | Decided

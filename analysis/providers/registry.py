@@ -8,11 +8,22 @@ from datetime import datetime
 from importlib.metadata import entry_points
 
 from analysis.providers.authentication import Credentials
+from analysis.providers.aws import AwsCredentials
+from analysis.providers.cloudwatch import CloudWatchProvider
+from analysis.providers.datadog import DatadogProvider
 from analysis.providers.errors import ConfigurationError
+from analysis.providers.graphite import GraphiteProvider
+from analysis.providers.hidden import Hidden
 from analysis.providers.http import GuardedHttp
+from analysis.providers.influxdb import InfluxdbProvider
 from analysis.providers.job import JobPort, JobProvider
+from analysis.providers.kayenta import KayentaProvider
+from analysis.providers.newrelic import NewRelicProvider
+from analysis.providers.profiles import Profiles, ReadSecret
 from analysis.providers.prometheus import ADDRESS_VARIABLE, PrometheusProvider
 from analysis.providers.protocol import Provider
+from analysis.providers.skywalking import SkyWalkingProvider
+from analysis.providers.wavefront import WavefrontProvider
 from analysis.providers.web import WebProvider
 from analysis.spec.objects import Metric
 
@@ -22,18 +33,31 @@ ENTRY_POINTS = "rollouts.metric_providers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEnvironment:
-    """What a provider may use: the guarded HTTP client, the time, the process environment, a cluster."""
+    """What a provider may use: the guarded HTTP client, the time, the process environment, a cluster.
+
+    ``namespace`` is the controller's own, where ``secrets`` finds the accounts that all tenants share.
+    Providers add to ``hidden`` what must not be shown.
+    """
 
     http: GuardedHttp
     now: Callable[[], datetime]
     variables: Mapping[str, str] = field(default_factory=dict)
     jobs: JobPort | None = None
+    secrets: ReadSecret | None = None
+    namespace: str = ""
+    hidden: Hidden = field(default_factory=Hidden)
 
 
 class ProviderRegistry:
-    """Providers by the key of ``metrics[].provider``, plugins by their name."""
+    """Providers by the key of ``metrics[].provider``, plugins by their name; ``hidden`` is what they hide."""
 
-    def __init__(self, providers: Iterable[Provider] = (), plugins: Iterable[Provider] = ()) -> None:
+    def __init__(
+        self,
+        providers: Iterable[Provider] = (),
+        plugins: Iterable[Provider] = (),
+        hidden: Hidden | None = None,
+    ) -> None:
+        self.hidden = hidden or Hidden()
         self._providers = {provider.name: provider for provider in providers}
         self._plugins = {provider.name: provider for provider in plugins}
 
@@ -63,12 +87,22 @@ class ProviderRegistry:
 def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
     """Return the built-in providers, and the plugins that are installed."""
     credentials = Credentials(environment.http, environment.now)
-    address = environment.variables.get(ADDRESS_VARIABLE, "")
+    http, variables = environment.http, environment.variables
+    aws = AwsCredentials(http, environment.now, variables, environment.hidden)
+    profiles = Profiles(environment.secrets, environment.namespace, environment.hidden)
     providers: list[Provider] = [
-        PrometheusProvider(environment.http, credentials, address),
-        WebProvider(environment.http, credentials),
+        PrometheusProvider(http, credentials, variables.get(ADDRESS_VARIABLE, "")),
+        WebProvider(http, credentials),
+        DatadogProvider(http, profiles, variables),
+        NewRelicProvider(http, profiles),
+        WavefrontProvider(http, profiles),
+        CloudWatchProvider(http, aws, variables),
+        GraphiteProvider(http),
+        InfluxdbProvider(http, profiles),
+        SkyWalkingProvider(http),
+        KayentaProvider(http),
     ]
     if environment.jobs is not None:
         providers.append(JobProvider(environment.jobs))
     plugins = [point.load()(environment) for point in entry_points(group=ENTRY_POINTS)]
-    return ProviderRegistry(providers, plugins)
+    return ProviderRegistry(providers, plugins, environment.hidden)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from analysis.conditions.values import from_json
 from analysis.providers.authentication import Credentials, plain_headers
-from analysis.providers.errors import BackendError, ConfigurationError
+from analysis.providers.errors import BackendError, ConfigurationError, NoData
 from analysis.providers.http import GuardedHttp, HttpRequest
 from analysis.providers.jsonpath import JsonPathError, find
 from analysis.providers.protocol import Immediate, Question, Reading
+from analysis.providers.texts import written
 from analysis.spec.providers import DEFAULT_WEB_TIMEOUT_SECONDS, WebMetric
 
 _METHODS = ("GET", "POST", "PUT")
@@ -79,20 +80,5 @@ def _reading(body: bytes, path: str) -> Reading:
     except JsonPathError as error:
         raise ConfigurationError(f"provider.web.jsonPath: {error}") from error
     if not hits:
-        raise BackendError(f"no data: jsonPath {path} finds nothing in the answer")
+        raise NoData(f"jsonPath {path} finds nothing in the answer")
     return Reading(hits[0], written(hits[0])[:1000])
-
-
-def written(value: Any) -> str:
-    """Return a value as JSON the way Go writes it: sorted keys, whole floats without a fraction."""
-    return json.dumps(_whole(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return int(value)
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
-    return value

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import os
-from collections.abc import Mapping
 
 from analysis.providers.egress import EgressPolicy
+from analysis.providers.hidden import Hidden
 from analysis.providers.http import GuardedHttp
 from analysis.providers.job import UID_LABEL
 from analysis.providers.registry import ProviderEnvironment, ProviderRegistry, default_registry
 from analysis.runner import Runner
+from rollouts import logs
 from rollouts.controllers.analysisrun.apply import Apply
 from rollouts.controllers.analysisrun.decide import decide
 from rollouts.controllers.analysisrun.jobs import ClusterJobs
 from rollouts.controllers.analysisrun.measuring import Measuring
 from rollouts.controllers.analysisrun.observe import Observer
+from rollouts.controllers.analysisrun.secrets import ClusterSecrets
 from rollouts.kube.events import Recorder
-from rollouts.kube.objects import ANALYSIS_RUNS, JOBS, SECRETS, uid_of
+from rollouts.kube.objects import ANALYSIS_RUNS, JOBS, uid_of
+from rollouts.runtime.identity import own_namespace
 from rollouts.runtime.manager import Manager
 from rollouts.runtime.reconciler import Request, Result
 from rollouts.runtime.scoped import NoLedger, ScopedApi
@@ -63,6 +65,9 @@ def register(manager: Manager, settings: Settings) -> None:
         now=manager.clock.now,
         variables=os.environ,
         jobs=ClusterJobs(fenced, manager.cache),
+        secrets=ClusterSecrets(manager.api).account,
+        namespace=own_namespace(settings),
+        hidden=Hidden(logs.redact),
     )
     add(manager, settings, default_registry(environment), http)
 
@@ -71,16 +76,8 @@ def add(
     manager: Manager, settings: Settings, providers: ProviderRegistry, http: GuardedHttp | None = None
 ) -> None:
     """Add the controller with these providers; ``http`` is closed when leading ends."""
-
-    async def read_secret(namespace: str, name: str) -> Mapping[str, str]:
-        secret = await manager.api.get(SECRETS, namespace, name)
-        return {
-            key: base64.b64decode(value).decode(errors="replace")
-            for key, value in (secret.get("data") or {}).items()
-        }
-
     runner = Runner(providers, manager.clock.now)
-    measuring = Measuring(runner, read_secret, lambda key: manager.enqueue(NAME, key))
+    measuring = Measuring(runner, ClusterSecrets(manager.api).read, lambda key: manager.enqueue(NAME, key))
 
     async def measure() -> None:
         try:
