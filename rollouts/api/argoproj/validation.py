@@ -35,7 +35,7 @@ from rollouts.api.selectors import SelectorError, is_empty, matches
 __all__ = ["FieldError", "invalid_spec_message", "validate_rollout"]
 
 _MISSING_STRATEGY = "Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'"
-_TWO_STRATEGIES = "Multiple Strategies can not be listed"
+_TWO_STRATEGIES = "Multiple Strategies can not be listed; keep either canary or blueGreen"
 _SAME_SERVICES = (
     "This rollout uses the same service for the active and preview services, "
     "but two different services are required."

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.api.argoproj.validation import invalid_spec_message, validate_rollout
-from rollouts.api.fields import inactive_fields
+from rollouts.api.fields import inactive_fields, unknown_fields_with_hints
 from rollouts.api.selectors import matches
 from rollouts.controllers.rollout import workload_ref
 from rollouts.controllers.rollout.decide.draft import Draft
@@ -40,6 +41,14 @@ FindResource = Callable[[str, str], Resource | None]
 """``find_resource(group, kind)`` returns a watched resource, None while it is not served or not listed."""
 
 
+class _Parsed(NamedTuple):
+    """A spec, what is wrong with it, and the fields that nothing reads, each with what was probably meant."""
+
+    spec: api.RolloutSpec
+    invalid: str = ""
+    unknown: Mapping[str, str] = MappingProxyType({})
+
+
 class Observer:
     """Builds snapshots from a cache."""
 
@@ -54,14 +63,14 @@ class Observer:
         self._find_resource = find_resource
         self._third_party = third_party or {}
         self._interests = interests or Interests()
-        self._parsed: dict[str, tuple[int, api.RolloutSpec, str]] = {}
+        self._parsed: dict[str, tuple[int, _Parsed]] = {}
 
     def snapshot(self, key: Key, now: datetime) -> RolloutSnapshot | None:
         """Return the Rollout's snapshot, or None when it is gone or going."""
         manifest = self._cache.get(objects.ROLLOUTS, key.namespace, key.name)
         if manifest is None or objects.is_deleting(manifest):
             return None
-        spec, invalid = self._spec(manifest)
+        spec, invalid, unknown = self._spec(manifest)
         status = _status(manifest)
         uid = objects.uid_of(manifest)
         owned = self._cache.indexed(objects.REPLICASETS, "owner", uid)
@@ -81,6 +90,7 @@ class Observer:
             template=spec.template or {},
             selector=spec.selector or {},
             inactive_fields=() if invalid else inactive_fields(manifest.get("spec") or {}),
+            unknown_fields=unknown,
         )
         snapshot, needs = self._with_workload(snapshot)
         if snapshot.routed and not snapshot.invalid:
@@ -89,14 +99,14 @@ class Observer:
         self._interests.set(key, needs)
         return snapshot
 
-    def _spec(self, manifest: Manifest) -> tuple[api.RolloutSpec, str]:
+    def _spec(self, manifest: Manifest) -> _Parsed:
         """Parse and validate a spec, once per generation."""
         uid, generation = objects.uid_of(manifest), objects.generation(manifest)
         known = self._parsed.get(uid)
         if known is None or known[0] != generation:
-            known = (generation, *_parse(manifest))
+            known = (generation, _parse(manifest))
             self._parsed[uid] = known
-        return known[1], known[2]
+        return known[1]
 
     def forget(self, uid: str) -> None:
         """Drop what is remembered of a deleted Rollout."""
@@ -217,16 +227,17 @@ def _replaced(snapshot: RolloutSnapshot, **changes: Any) -> RolloutSnapshot:
     return RolloutSnapshot(**{**fields, **changes})
 
 
-def _parse(manifest: Manifest) -> tuple[api.RolloutSpec, str]:
+def _parse(manifest: Manifest) -> _Parsed:
     name = objects.name_of(manifest)
     try:
         spec = api.RolloutSpec.model_validate(manifest.get("spec") or {})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         path = ".".join(str(part) for part in first["loc"])
-        return api.RolloutSpec(), f'The Rollout "{name}" is invalid: spec.{path}: {first["msg"]}'
+        return _Parsed(api.RolloutSpec(), f'The Rollout "{name}" is invalid: spec.{path}: {first["msg"]}')
     problems = validate_rollout(manifest)
-    return spec, invalid_spec_message(name, problems[0]) if problems else ""
+    unknown = {f"spec.{path}": hint or "" for path, hint in unknown_fields_with_hints(spec)}
+    return _Parsed(spec, invalid_spec_message(name, problems[0]) if problems else "", unknown)
 
 
 def _status(manifest: Manifest) -> api.RolloutStatus:

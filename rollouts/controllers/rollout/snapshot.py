@@ -149,6 +149,8 @@ class RolloutSnapshot:
     pods: tuple[PodView, ...] | None = None
     plugin_answers: tuple[PluginAnswer, ...] = ()
     inactive_fields: tuple[str, ...] = ()
+    unknown_fields: Mapping[str, str] = field(default_factory=dict)
+    """By path what was probably meant, "" when nothing is like it."""
     instance_id: str = ""
 
     @cached_property

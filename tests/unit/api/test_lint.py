@@ -113,7 +113,7 @@ def test_a_null_counts_as_absent() -> None:
 
 def test_two_strategies_are_an_error() -> None:
     (found,) = lint(rollout("steps: []\n") + "    blueGreen: {activeService: a}\n")
-    assert found.endswith("Multiple Strategies can not be listed")
+    assert found.endswith("Multiple Strategies can not be listed; keep either canary or blueGreen")
 
 
 def test_a_key_that_occurs_twice_is_the_only_finding() -> None:

@@ -87,7 +87,7 @@ def test_a_reference_to_a_workload_needs_neither_template_nor_selector() -> None
         (
             {"strategy": {"canary": {}, "blueGreen": {"activeService": "a"}}},
             'spec.strategy.strategy: Invalid value: {"blueGreen":{},"canary":{}}: '
-            "Multiple Strategies can not be listed",
+            "Multiple Strategies can not be listed; keep either canary or blueGreen",
         ),
         (
             {"strategy": {"blueGreen": {"activeService": "a", "previewService": "a"}}},

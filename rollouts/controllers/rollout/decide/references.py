@@ -47,7 +47,7 @@ def _service_problems(s: RolloutSnapshot, path: str, name: str) -> Iterator[Fiel
         return
     service = s.services.get(name)
     if service is None:
-        yield invalid(path, name, f'service "{name}" not found')
+        yield invalid(path, name, f'service "{name}" not found; create it or correct the name')
         return
     owner = objects.annotations_of(service).get(labels.MANAGED_BY)
     if owner and owner != s.name:

@@ -22,16 +22,29 @@ def refuse_invalid_spec(d: Draft) -> bool:
         new = c.new_condition(c.INVALID_SPEC, "True", "InvalidSpec", message, d.now_text)
         d.set("conditions", c.set_condition(d.status.get("conditions"), new, refresh=True))
         d.tell("InvalidSpec", message, "Warning")
+        # What is missing may be there under a misspelt name.
+        _name_unknown_fields(d)
     d.wait(f"a person: {message}")
     d.look_again_in(LOOK_AGAIN_SECONDS)
     return True
 
 
 def warn_of_inactive_fields(d: Draft) -> bool:
-    """Name fields that are set and not acted on yet, once per generation of the spec."""
+    """Name fields that are set and that nothing acts on, once per generation of the spec.
+
+    Where the CRD prunes nothing a misspelt field would otherwise just have no effect.
+    """
     s = d.s
-    if s.inactive_fields and s.status.observed_generation != str(s.manifest["metadata"].get("generation", 0)):
-        for path in s.inactive_fields:
-            text = f"{path} is set but not acted on by this version of the controller"
-            d.tell("FieldNotSupported", text, "Warning")
+    if s.status.observed_generation == str(s.manifest["metadata"].get("generation", 0)):
+        return False
+    for path in s.inactive_fields:
+        text = f"{path} is set but not acted on by this version of the controller"
+        d.tell("FieldNotSupported", text, "Warning")
+    _name_unknown_fields(d)
     return False
+
+
+def _name_unknown_fields(d: Draft) -> None:
+    for path, meant in d.s.unknown_fields.items():
+        remedy = f"did you mean {meant}?" if meant else "remove it or correct its name"
+        d.tell("UnknownField", f"{path}: unknown field: nothing reads it; {remedy}", "Warning")

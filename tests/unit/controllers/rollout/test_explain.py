@@ -290,7 +290,8 @@ def test_an_invalid_spec_is_told_by_the_path_of_the_field() -> None:
     world.settle()
     seen = told(world)
     assert texts(seen.why) == [
-        'spec.strategy.canary.canaryService: Invalid value: "nope": service "nope" not found'
+        'spec.strategy.canary.canaryService: Invalid value: "nope": service "nope" not found; '
+        "create it or correct the name"
     ]
     assert [c.command for c in seen.commands] == ["kubectl -n shop edit rollout web"]
 
