@@ -79,17 +79,21 @@ class PrometheusProvider(Immediate):
         headers = {**proof, **plain_headers(prometheus.headers)}
 
         async def send(method: str, target: str, body: bytes | None, extra: Mapping[str, str]) -> HttpAnswer:
-            return await self._http.send(
-                HttpRequest(
-                    method=method,
-                    url=target,
-                    headers={**headers, **extra},
-                    body=body,
-                    timeout=timeout,
-                    insecure=prometheus.insecure,
-                    repeatable=True,
-                )
+            request = HttpRequest(
+                method=method,
+                url=target,
+                headers={**headers, **extra},
+                body=body,
+                timeout=timeout,
+                insecure=prometheus.insecure,
+                repeatable=True,
             )
+            try:
+                return await self._http.send(request)
+            except BackendError as error:
+                raise BackendError(
+                    f"provider.prometheus.address: {error}; is Prometheus up, and may the controller reach it?"
+                ) from None
 
         encoded = urlencode(form)
         answer = await send(
@@ -139,13 +143,22 @@ def _moment(source: str, field: str, now: datetime) -> datetime:
 
 
 def read_answer(answer: HttpAnswer) -> Reading:
-    """Read an answer of the HTTP API. Raises BackendError with what the server said."""
+    """Read an answer of the HTTP API. Raises BackendError with what the server said.
+
+    Raises ConfigurationError when the server could not make sense of the query.
+    """
     try:
         read = json.loads(answer.body)
     except ValueError:
         read = None
     if not isinstance(read, dict) or "status" not in read:
         raise BackendError(f"prometheus answered {answer.status} with something that is not its JSON")
+    if read.get("errorType") == "bad_data":
+        text = str(read.get("error", ""))[:500]
+        # The bounds of a range query end here too.
+        of_query = "parse error" in text or '"query"' in text
+        field = "provider.prometheus.query" if of_query else "provider.prometheus"
+        raise ConfigurationError(f"{field}: bad_data: {text}; correct it")
     if read["status"] != "success":
         raise BackendError(f"{read.get('errorType', 'error')}: {read.get('error', '')}"[:500])
     data = read.get("data") or {}

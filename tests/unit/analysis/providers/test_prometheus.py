@@ -141,9 +141,9 @@ async def test_an_oauth2_token_is_fetched_once_and_sent() -> None:
     [
         (
             web.json_response(
-                {"status": "error", "errorType": "bad_data", "error": "parse error"}, status=400
+                {"status": "error", "errorType": "execution", "error": "too many samples"}, status=422
             ),
-            "bad_data: parse error",
+            "execution: too many samples",
         ),
         (
             web.Response(text="<html>", status=502),
@@ -158,6 +158,15 @@ async def test_an_oauth2_token_is_fetched_once_and_sent() -> None:
 async def test_an_answer_that_cannot_be_used_is_a_backend_error(answer: web.Response, message: str) -> None:
     with pytest.raises(BackendError, match=message):
         await ask(lambda _: answer)
+
+
+async def test_a_query_that_does_not_parse_is_told_by_its_field() -> None:
+    refused = {"status": "error", "errorType": "bad_data", "error": "1:4: parse error: unexpected end"}
+    with pytest.raises(ConfigurationError) as caught:
+        await ask(lambda _: web.json_response(refused, status=400))
+    assert str(caught.value) == (
+        "provider.prometheus.query: bad_data: 1:4: parse error: unexpected end; correct it"
+    )
 
 
 @pytest.mark.parametrize(
