@@ -296,12 +296,14 @@ def test_the_versions_lose_their_traffic_before_the_experiment_has_stopped(chang
 def test_traffic_that_a_dead_process_had_sent_there_is_taken_back_after_a_new_version() -> None:
     world = updating(routed([{"setWeight": 20}, step(*WEIGHED), {"pause": {}}]))
     report(world, "Running")
+    world.reconcile()
+    assert "svc-canary" not in backends(world), "the share is committed before the route names the Service"
+    assert len(world.status["canary"]["weights"]["additional"]) == 2
     world.api.after_write = _dies_after("replace HTTPRoute web")
     with pytest.raises(errors.Fenced):
         world.reconcile()
     world.api.after_write = lambda what: None
     assert "svc-canary" in backends(world)
-    assert "additional" not in world.status["canary"]["weights"]
     world.deploy("web:v3")
     world.settle()
     assert set(backends(world)) == {"stable", "canary"}
