@@ -23,8 +23,6 @@ EXPERIMENT_ANALYSIS = "rollouts.dev/experiment-analysis"
 """Ours: which analysis of an Experiment an AnalysisRun belongs to."""
 EXPERIMENT_AVAILABLE_AT = "rollouts.dev/experiment-available-at"
 """Ours: the ``availableAt`` that an AnalysisRun was started for; an Experiment run again starts new ones."""
-EXPERIMENT_WEIGHTS = "rollouts.dev/experiment-weights"
-"""Ours: which templates of a Rollout's Experiment take traffic, as JSON from name to weight."""
 APPLIED_SHAPE = "rollouts.dev/applied-shape"
 """Ours: which fields the last Git sync of an object named."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -291,7 +290,6 @@ def _experiment(manifest: Manifest) -> Experiment:
         terminating=bool(spec.get("terminate")),
         deleting=objects.is_deleting(manifest),
         created=created or replicaset.EPOCH,
-        weights=_noted_weights(notes),
         versions=tuple(
             ExperimentVersion(
                 name=str(version.get("name", "")),
@@ -308,17 +306,6 @@ def _first_port(version: ReadOnly) -> int:
     pod = (version.get("template") or {}).get("spec") or {}
     ports = [port for container in pod.get("containers") or () for port in container.get("ports") or ()]
     return int(ports[0].get("containerPort") or 0) if ports else 0
-
-
-def _noted_weights(notes: Mapping[str, str]) -> Mapping[str, int] | None:
-    """Return the weights that were noted at creation: {} for none, None where nobody noted anything."""
-    if labels.ATTEMPT not in notes:
-        return None
-    try:
-        noted = json.loads(notes.get(labels.EXPERIMENT_WEIGHTS, "{}"))
-        return {str(name): int(weight) for name, weight in noted.items()}
-    except (ValueError, TypeError, AttributeError):
-        return None
 
 
 def service_names(spec: api.RolloutSpec) -> tuple[str, ...]:

@@ -74,10 +74,7 @@ class ExperimentVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """What an Experiment of this Rollout says.
-
-    ``weights`` are the traffic shares by version as noted at creation; None where another controller made it.
-    """
+    """What an Experiment of this Rollout says; ``attempt`` is None where another controller made it."""
 
     name: str
     uid: str
@@ -90,7 +87,6 @@ class Experiment:
     terminating: bool
     deleting: bool
     created: datetime
-    weights: Mapping[str, int] | None = None
     versions: tuple[ExperimentVersion, ...] = ()
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,37 +58,38 @@ def _in_force(d: Draft) -> bool:
 # -- traffic ------------------------------------------------------------------------------------------------
 
 
-def destinations(d: Draft) -> tuple[Destination, ...]:
-    """Return where else traffic goes now: the weighed versions of the running Experiment of this step."""
+def wanted(d: Draft) -> tuple[Destination, ...]:
+    """Return where else traffic shall go: the weighed versions of the running Experiment of this step."""
     experiment = current(d.s) if _in_force(d) else None
     if experiment is None or experiment.phase != "Running" or experiment.terminating:
         return ()
-    weights = _weights(d.s, experiment)
+    step = d.s.step.experiment if d.s.step is not None else None
+    weights = {version.name: version.weight for version in step.templates} if step is not None else {}
     return tuple(
-        Destination(
-            service=version.service, weight=weights[version.name], pod_hash=version.hash, port=version.port
-        )
+        Destination(service=version.service, weight=weight, pod_hash=version.hash, port=version.port)
         for version in experiment.versions
-        if version.name in weights and version.service
+        if (weight := weights.get(version.name)) is not None and version.service
     )
 
 
-def _weights(s: RolloutSnapshot, experiment: Experiment) -> dict[str, int]:
-    """Return weights by version: as noted at creation, else as the step says (made by another controller)."""
-    if experiment.weights is not None:
-        return dict(experiment.weights)
-    step = s.step.experiment if s.step is not None and s.step.experiment is not None else api.ExperimentStep()
-    return {version.name: version.weight for version in step.templates if version.weight is not None}
+def recorded(s: RolloutSnapshot) -> frozenset[str]:
+    """Return the Services of experiments that the committed status gives traffic to."""
+    weights = s.status.canary.weights
+    names = (entry.service_name for entry in weights.additional) if weights else ()
+    return frozenset(name for name in names if name)
+
+
+def destinations(d: Draft) -> tuple[Destination, ...]:
+    """Return where else traffic goes now: what is wanted and committed.
+
+    A route names a Service only while the status does, so that the Service and its pods stay that long.
+    """
+    return tuple(part for part in wanted(d) if part.service in recorded(d.s))
 
 
 def retired(d: Draft) -> tuple[str, ...]:
-    """Return the Services of Experiments that a route may still name and must not any more, sorted."""
-    weights = d.s.status.canary.weights
-    known = {entry.service_name for entry in weights.additional} if weights else set()
-    for experiment in d.s.experiments:
-        noted = experiment.weights or {}
-        known |= {version.service for version in experiment.versions if version.name in noted}
-    return tuple(sorted(known - {""} - {destination.service for destination in destinations(d)}))
+    """Return the Services that a route may still name and must not any more, sorted."""
+    return tuple(sorted(recorded(d.s) - {part.service for part in destinations(d)}))
 
 
 # -- the step -----------------------------------------------------------------------------------------------
@@ -173,8 +173,7 @@ def _terminate_others(d: Draft, keep: Experiment | None) -> None:
 
 def _remove_old(d: Draft, keep: Experiment | None) -> None:
     """Delete finished Experiments beyond the history limits, oldest first; none that still has traffic."""
-    weights = d.s.status.canary.weights
-    routed = {entry.service_name for entry in weights.additional} if weights else set()
+    routed = recorded(d.s)
     finished = [
         experiment
         for experiment in d.s.experiments
@@ -205,10 +204,6 @@ def build(s: RolloutSnapshot) -> Manifest:
     assert s.new is not None  # noqa: S101 - an experiment needs a version
     assert s.step is not None and s.step.experiment is not None  # noqa: S101, PT018 - the caller looked
     step = s.step.experiment
-    weights = {version.name: version.weight for version in step.templates if version.weight is not None}
-    notes = {labels.REVISION: str(s.revision), labels.ATTEMPT: s.attempt}
-    if weights:
-        notes[labels.EXPERIMENT_WEIGHTS] = json.dumps(weights, separators=(",", ":"), sort_keys=True)
     own = {labels.POD_TEMPLATE_HASH: s.new.hash, labels.STEP_INDEX: str(s.step_index)}
     body: Manifest = {
         "apiVersion": objects.EXPERIMENTS.api_version,
@@ -217,7 +212,7 @@ def build(s: RolloutSnapshot) -> Manifest:
             "name": _free_name(s),
             "namespace": s.namespace,
             "labels": {**objects.labels_of(s.manifest), **own},
-            "annotations": notes,
+            "annotations": {labels.REVISION: str(s.revision), labels.ATTEMPT: s.attempt},
             "ownerReferences": [objects.owner_reference(s.manifest, objects.ROLLOUTS)],
         },
         "spec": _spec(s, step),

@@ -265,8 +265,8 @@ def _record_weights(d: Draft, weight: int, verified: bool | None) -> None:
     assert s.canary is not None  # noqa: S101 - only a canary is routed
     canary_hash = s.new.hash if s.new else ""
     stable_hash = s.stable.hash if s.stable else ""
-    additional = experiment.destinations(d)
-    rest = s.max_weight - weight - sum(part.weight for part in additional)
+    additional = experiment.wanted(d)
+    rest = max(0, s.max_weight - weight - sum(part.weight for part in additional))
     weights: dict[str, Any] = {
         "canary": _destination(weight, s.canary.canary_service, canary_hash),
         "stable": _destination(rest, s.canary.stable_service, stable_hash),
