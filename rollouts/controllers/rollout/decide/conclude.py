@@ -29,7 +29,7 @@ def conclude(d: Draft) -> Decision:
     if not d.invalid:
         follow_duration(d)
     tell_state_changes(d)
-    phase, message = phase_of(d.s.spec, d.status)
+    phase, message = phase_of(d.s.spec, d.status, d.s.now)
     d.set("phase", phase)
     d.set("message", message or None)
     for part in ("canary", "blueGreen"):

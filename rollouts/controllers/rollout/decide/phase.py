@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from rollouts.api.argoproj.rollout import RolloutSpec
@@ -12,9 +13,15 @@ from rollouts.kube.objects import parse_time
 Phase = tuple[str, str]
 
 
-def phase_of(spec: RolloutSpec, status: Mapping[str, Any]) -> Phase:
+def phase_of(spec: RolloutSpec, status: Mapping[str, Any], now: datetime) -> Phase:
     """Return (phase, message) for a spec and a status."""
-    for check in (_invalid, _failed, _paused, _restarting, _replicas, _blue_green, _canary):
+    for check in (_invalid, _failed, _paused):
+        found = check(spec, status)
+        if found is not None:
+            return found
+    if _restarting(spec, status, now):
+        return "Progressing", "rollout is restarting"
+    for check in (_replicas, _blue_green, _canary):
         found = check(spec, status)
         if found is not None:
             return found
@@ -40,11 +47,10 @@ def _paused(spec: RolloutSpec, st: Mapping[str, Any]) -> Phase | None:
     return ("Paused", str(pauses[0].get("reason", ""))) if pauses else None
 
 
-def _restarting(spec: RolloutSpec, st: Mapping[str, Any]) -> Phase | None:
+def _restarting(spec: RolloutSpec, st: Mapping[str, Any], now: datetime) -> bool:
+    """Tell whether a restart has come and is not finished, the first one of a Rollout included."""
     wanted, done = parse_time(spec.restart_at), parse_time(st.get("restartedAt"))
-    if wanted is not None and done is not None and wanted > done:
-        return "Progressing", "rollout is restarting"
-    return None
+    return wanted is not None and wanted <= now and (done is None or wanted > done)
 
 
 def _replicas(spec: RolloutSpec, st: Mapping[str, Any]) -> Phase | None:

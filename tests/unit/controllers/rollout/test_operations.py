@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from rollouts.controllers.rollout.apply import Apply
 from rollouts.controllers.rollout.decide import decide
 from rollouts.controllers.rollout.observe import with_pods
@@ -190,6 +192,22 @@ def test_restart_in_the_future_waits_for_its_moment() -> None:
     world.reconcile()
     assert world.requeue_at is not None
     assert objects.format_time(world.requeue_at) == "2026-01-01T13:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("moment", "phase"),
+    [
+        ("2026-01-01T00:00:00Z", ("Progressing", "rollout is restarting")),
+        ("2027-01-01T00:00:00Z", ("Healthy", None)),
+    ],
+    ids=["come", "to come"],
+)
+def test_first_restart_is_progress_from_its_moment_on(moment: str, phase: tuple[str, str | None]) -> None:
+    world = basic()
+    world.settle()
+    world.spec(restartAt=moment)
+    world.reconcile()
+    assert (world.status["phase"], world.status.get("message")) == phase
 
 
 # -- duration --
