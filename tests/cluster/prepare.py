@@ -16,10 +16,12 @@ from tests.cluster.binaries import ensure_control_plane
 from tests.cluster.crds import ensure_gateway_crds
 from tests.cluster.golang import BuildFailed, say
 from tests.cluster.prometheus import ensure_prometheus
+from tests.cluster.router_crds import ensure_istio_crds
 
 PARTS: tuple[tuple[str, Callable[[], Path]], ...] = (
     ("Prometheus", ensure_prometheus),
     ("CRDs of the Gateway API", ensure_gateway_crds),
+    ("CRDs of Istio", ensure_istio_crds),
     ("real control plane", ensure_control_plane),
 )
 

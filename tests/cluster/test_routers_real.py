@@ -1,0 +1,246 @@
+"""Every router on the real API server: each write passes the published schemas, and a whole canary runs.
+
+The API server refuses unknown fields here, and prunes what a definition does not know; the controller is a
+process of its own under the shipped roles.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from rollouts.kube.objects import Manifest
+from rollouts.traffic.registry import routers_for
+from rollouts.traffic.router import Edit, HeaderMatch, HeaderRoute, Need, TrafficIntent
+from tests.cluster.conftest import World
+from tests.cluster.control_plane import RealCluster
+from tests.cluster.crds import gateway_crds
+from tests.cluster.deliveries import APP, Delivery
+from tests.cluster.harness import apply
+from tests.cluster.install import SYSTEM_NAMESPACE
+from tests.cluster.processes import wait_until
+from tests.cluster.rest import RestError
+from tests.cluster.router_crds import install_definitions, istio_definitions, own_definitions
+from tests.cluster.router_samples import CANARY, SAMPLES, STABLE, Sample, Stored
+from tests.lanes.registry import REPOSITORY
+
+HEADER = HeaderRoute(name="to-canary", matches=(HeaderMatch(header="x-canary", exact="yes"),))
+HEADER_STEP = {
+    "setHeaderRoute": {
+        "name": "to-canary",
+        "match": [{"headerName": "x-canary", "headerValue": {"exact": "yes"}}],
+    }
+}
+
+
+def definitions() -> tuple[Any, ...]:
+    """Return what the clusters of these tests serve beyond the usual."""
+    istio, folder = istio_definitions(), gateway_crds("experimental")
+    assert istio is not None, "the CRDs of Istio are not there; `make lanes` fetches them"
+    assert folder is not None, "the CRDs of the Gateway API are not there; `make lanes` fetches them"
+    files = [path for path in folder.glob("*.yaml") if path.stem.endswith(("_tcproutes", "_tlsroutes"))]
+    assert len(files) == 2, f"{folder} has other files than expected"
+    streams = (yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in files)
+    return (*own_definitions(), *istio, *streams)
+
+
+@pytest.fixture(scope="module")
+def routed_cluster(cluster: RealCluster) -> RealCluster:
+    """Return the run's cluster with the definitions of every router."""
+    install_definitions(cluster, definitions())
+    return cluster
+
+
+class Objects:
+    """The objects of one sample on a cluster, read and written as a controller does, but strictly."""
+
+    def __init__(self, cluster: RealCluster, namespace: str, sample: Sample) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self._sample = sample
+
+    def create(self) -> None:
+        """Write what the user wrote."""
+        if self._sample.objects:
+            apply(self._cluster, self._namespace, self._sample.objects)
+
+    def stored(self) -> Stored:
+        """Return the stored objects by kind and name."""
+        return {(obj["kind"], obj["metadata"]["name"]): obj for obj in self.all()}
+
+    def all(self) -> tuple[Manifest, ...]:
+        """Return the stored objects."""
+        found: list[Manifest] = []
+        for kind, collection in self._sample.collections.items():
+            listing = self._cluster.admin.get(self._path(collection))
+            found += [
+                {"apiVersion": listing["apiVersion"], "kind": kind, **item} for item in listing["items"]
+            ]
+        return tuple(found)
+
+    def needed(self, needs: tuple[Need, ...]) -> tuple[Manifest, ...]:
+        """Return those that the router asks for."""
+        wanted = {(need.kind, need.name) for need in needs}
+        return tuple(obj for key, obj in self.stored().items() if key in wanted)
+
+    def write(self, edit: Edit) -> None:
+        """Carry an edit out; a field that the server does not know makes it fail."""
+        plural = self._sample.collections[edit.kind].rpartition("/")[2]
+        path = self._path(f"{edit.group}/{edit.version}/{plural}")
+        name = "" if edit.verb == "create" else f"/{edit.name}"
+        method = {"create": "POST", "replace": "PUT", "delete": "DELETE"}[edit.verb]
+        query = "" if edit.verb == "delete" else "?fieldValidation=Strict"
+        self._cluster.admin.request(method, f"{path}{name}{query}", edit.body)
+
+    def _path(self, collection: str) -> str:
+        group, version, plural = collection.split("/")
+        return f"/apis/{group}/{version}/namespaces/{self._namespace}/{plural}"
+
+
+def intents(sample: Sample, namespace: str) -> list[TrafficIntent]:
+    """Return one update: weights, a header route, all traffic, promotion, another one aborted."""
+    base = TrafficIntent(
+        rollout=APP,
+        namespace=namespace,
+        stable_service=STABLE,
+        canary_service=CANARY,
+        stable_hash="abc",
+        canary_hash="def",
+        canary_weight=0,
+        managed_routes=("to-canary",) if sample.headers else (),
+    )
+    at20 = replace(base, canary_weight=20)
+    header = (replace(at20, header_routes=(HEADER,)),) if sample.headers else ()
+    return [base, at20, *header, replace(base, canary_weight=100), base, at20, *header, base]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_api_server_takes_every_write_and_keeps_it_as_it_was_planned(
+    routed_cluster: RealCluster, namespace: str, name: str
+) -> None:
+    sample = SAMPLES[name]
+    objects = Objects(routed_cluster, namespace, sample)
+    objects.create()
+    ((router, config),) = routers_for(sample.routing)
+    for intent in intents(sample, namespace):
+        needs = router.needs(config, intent)
+        for edit in router.plan(config, objects.needed(needs), intent):
+            objects.write(edit)
+        assert router.plan(config, objects.needed(needs), intent) == ()
+        weight = intent.canary_weight or 0
+        assert set(sample.weights(objects.stored())) == {(100 - weight, weight)}
+        assert bool(sample.managed(objects.stored())) == bool(intent.header_routes)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name not in ("nginx", "smi")])
+def test_a_write_on_an_object_that_somebody_else_changed_meanwhile_is_refused(
+    routed_cluster: RealCluster, namespace: str, name: str
+) -> None:
+    sample = SAMPLES[name]
+    objects = Objects(routed_cluster, namespace, sample)
+    objects.create()
+    ((router, config),) = routers_for(sample.routing)
+    intent = intents(sample, namespace)[1]
+    edits = router.plan(config, objects.needed(router.needs(config, intent)), intent)
+    edit = edits[-1]
+    routed_cluster.kubectl(
+        "label", "-n", namespace, f"{edit.kind}.{edit.version}.{edit.group}", edit.name, "touched=yes"
+    )
+    with pytest.raises(RestError) as refused:
+        objects.write(edit)
+    assert refused.value.status == 409
+
+
+# -- a whole canary -----------------------------------------------------------------------------------------
+
+
+def steps(sample: Sample) -> list[dict[str, Any]]:
+    header = [HEADER_STEP] if sample.headers else []
+    return [{"setWeight": 20}, *header, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
+
+
+def strategy(sample: Sample) -> dict[str, Any]:
+    routing = dict(sample.routing)
+    if sample.headers:
+        routing["managedRoutes"] = [{"name": "to-canary"}]
+    services = {"stableService": STABLE, "canaryService": CANARY}
+    return {"canary": {**services, "trafficRouting": routing, "steps": steps(sample)}}
+
+
+@pytest.fixture(scope="module")
+def routed_world(world: World) -> World:
+    """Return a world with the definitions and the shipped roles of every router."""
+    install_definitions(world.machinery.cluster, definitions())
+    for rights in shipped_router_roles(world.machinery.cluster):
+        world.machinery.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(rights))
+    return world
+
+
+def shipped_router_roles(cluster: RealCluster) -> list[Manifest]:
+    """Return the roles that the routers' components ship, bound to the installed service account."""
+    found = []
+    for file in sorted((REPOSITORY / "manifests" / "components" / "routers").glob("*/rbac.yaml")):
+        for document in yaml.safe_load_all(file.read_text()):
+            for subject in document.get("subjects") or ():
+                subject["namespace"] = SYSTEM_NAMESPACE
+            found.append(document)
+    return found
+
+
+def run_canary(world: World, name: str) -> None:
+    """Step, abort, step again and promote, and look at the stored objects all the way."""
+    sample = SAMPLES[name]
+    delivery = Delivery(world.machinery, strategy(sample))
+    objects = Objects(delivery.cluster, delivery.namespace, sample)
+
+    def weight(canary: int, *, managed: bool = False) -> None:
+        def reached() -> bool:
+            stored = objects.stored()
+            right = set(sample.weights(stored)) == {(100 - canary, canary)}
+            return right and bool(sample.managed(stored)) == (managed and sample.headers)
+
+        wait_until(reached, seconds=30, what=f"weight {canary}; the objects say {objects.stored()}")
+
+    try:
+        delivery.create([STABLE, CANARY], [], sample.objects)
+        delivery.wait_for_phase("Healthy")
+
+        delivery.update("v2")
+        weight(20, managed=True)
+        delivery.wait_for_phase("Paused")
+        delivery.patch_status({"abort": True})
+        weight(0)
+        delivery.wait_for_phase("Degraded")
+
+        delivery.update("v3")
+        delivery.wait_for_phase("Paused")
+        weight(20, managed=True)
+        delivery.patch_status({"pauseConditions": None})
+        weight(60, managed=True)
+        delivery.patch_status({"promoteFull": True})
+        delivery.wait_for_phase("Healthy")
+        weight(0)
+    finally:
+        delivery.end()
+
+
+@pytest.fixture(scope="module")
+def canaries(routed_world: World) -> Mapping[str, Future[None]]:
+    """Return the canaries of all routers, running side by side: most of their time is waiting."""
+    start = routed_world.machinery.cluster.audit.mark()
+    with ThreadPoolExecutor(max_workers=len(SAMPLES)) as pool:
+        running = {name: pool.submit(run_canary, routed_world, name) for name in SAMPLES}
+    routed_world.machinery.cluster.audit.assert_nothing_forbidden(routed_world.controller.user, since=start)
+    return running
+
+
+@pytest.mark.parametrize("world", ["our-crds"], indirect=True, scope="session")
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_canary_is_stepped_aborted_and_promoted(canaries: Mapping[str, Future[None]], name: str) -> None:
+    assert canaries[name].exception() is None, canaries[name].exception()
