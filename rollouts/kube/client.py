@@ -13,14 +13,17 @@ from contextlib import aclosing
 from typing import Any
 
 import yaml
-from kubernetes_asyncio import client as k8s
-from kubernetes_asyncio import config as k8s_config
 
 from rollouts.clock import Clock, SystemClock
 from rollouts.kube import discovery, errors, wire
 from rollouts.kube.api import Listing, PatchKind, Propagation, ServedResource, WatchEvent
+from rollouts.kube.leanimport import lean
 from rollouts.kube.objects import Manifest, Resource
 from rollouts.kube.transport import Transport, environment_proxy
+
+with lean():
+    from kubernetes_asyncio import client as k8s
+    from kubernetes_asyncio import config as k8s_config
 
 PAGE_SIZE = 500
 
