@@ -154,6 +154,8 @@ class ControllerLoop:
             self._give_up(key, error)
         except (errors.Transient, errors.OutcomeUnknown) as error:
             self._again(queue, key, error, logging.DEBUG if attempt < 5 else logging.WARNING)
+        except errors.Refused as error:
+            self._again(queue, key, error, logging.WARNING)
         except Exception as error:  # noqa: BLE001 - one key's failure must not stop the others
             self._again(queue, key, error, logging.ERROR)
         else:

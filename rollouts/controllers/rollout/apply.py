@@ -25,6 +25,7 @@ from rollouts.controllers.rollout.actions import (
     TerminateAnalysisRun,
     TerminateExperiment,
 )
+from rollouts.controllers.rollout.decide.refusal import after_refusal
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.kube import errors, objects
 from rollouts.kube.api import KubeApi
@@ -71,13 +72,22 @@ class Apply:
     async def run(self, decision: Decision, may_wait: MayWait = at_once) -> None:
         """Carry out the plan, then commit the status, then tell people. Raises KubeError.
 
-        A status that ``may_wait`` is left to a later decision, unless there is something to tell.
+        A status that ``may_wait`` is left to a later decision, unless there is something to tell. A write
+        that the API server refuses ends the plan; people are told before the error is raised.
         """
         for action in decision.actions:
-            await self._one(action)
+            try:
+                await self._one(action)
+            except (errors.Invalid, errors.Forbidden) as refused:
+                invalid = isinstance(refused, errors.Invalid)
+                await self._finish(after_refusal(self._s, action, refused.message, invalid=invalid))
+                raise
             event = getattr(action, "event", None)
             if event is not None:
                 self._tell(event)
+        await self._finish(decision, may_wait)
+
+    async def _finish(self, decision: Decision, may_wait: MayWait = at_once) -> None:
         patch = merge_patch(self._s.manifest.get("status") or {}, decision.status)
         if decision.events or not may_wait(patch):
             await self._commit(patch)

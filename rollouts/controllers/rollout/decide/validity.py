@@ -15,6 +15,13 @@ def refuse_invalid_spec(d: Draft) -> bool:
     if not d.invalid:
         d.set("conditions", c.remove_condition(d.status.get("conditions"), c.INVALID_SPEC))
         return False
+    report_invalid_spec(d)
+    d.look_again_in(LOOK_AGAIN_SECONDS)
+    return True
+
+
+def report_invalid_spec(d: Draft) -> None:
+    """Write ``d.invalid`` as a condition; tell of it once, until something else is wrong."""
     message = d.invalid
     before = c.get_condition(d.status.get("conditions"), c.INVALID_SPEC)
     changed = before is None or before.get("message") != message
@@ -25,8 +32,6 @@ def refuse_invalid_spec(d: Draft) -> bool:
         # What is missing may be there under a misspelt name.
         _name_unknown_fields(d)
     d.wait(f"a person: {message}")
-    d.look_again_in(LOOK_AGAIN_SECONDS)
-    return True
 
 
 def warn_of_inactive_fields(d: Draft) -> bool:
