@@ -19,6 +19,7 @@ from analysis.conditions.condition import compile_condition, compile_expression
 from analysis.conditions.errors import ConditionError
 from analysis.conditions.values import FloatVector, from_json, go_text
 from analysis.providers.egress import EgressPolicy
+from analysis.providers.errors import ConfigurationError
 from analysis.providers.http import GuardedHttp
 from analysis.providers.registry import ProviderEnvironment, default_registry
 from analysis.run.machine import Due, Finished, NextState, next_state
@@ -96,7 +97,10 @@ def run(path: Path, arguments: tuple[str, ...], allow_egress: str, output: str) 
         policy = EgressPolicy.allowing(allow_egress.split(","))
     except (SpecError, RunRejected, ValueError) as error:
         _fail(str(error))
-    status = asyncio.run(_run(spec, plan, policy, quiet=output == "json"))
+    try:
+        status = asyncio.run(_run(spec, plan, policy, quiet=output == "json"))
+    except ConfigurationError as error:
+        _fail(str(error))
     if output == "json":
         click.echo(json.dumps(status.manifest(), indent=2))
     else:

@@ -77,10 +77,13 @@ class AwsCredentials:
         return self._kept((profile, role_arn), await self._assume(base, region, role_arn)).keys
 
     def signed(self, request: HttpRequest, region: str, service: str, keys: AwsKeys) -> HttpRequest:
-        """Return a request with its signature."""
+        """Return a request with its signature, over its content type and nothing else that is not AWS's own:
+        a proxy on the way may touch other headers.
+        """
         signing = Signing(keys=keys, region=region, service=service, at=self._now())
-        headers = signed_headers(request.method, request.url, request.headers, request.body or b"", signing)
-        return replace(request, headers=headers)
+        content = {key: value for key, value in request.headers.items() if key.lower() == "content-type"}
+        signed = signed_headers(request.method, request.url, content, request.body or b"", signing)
+        return replace(request, headers={**_without_authorization(request.headers), **signed})
 
     def _from_environment(self) -> AwsKeys | None:
         access, secret = (
@@ -212,6 +215,10 @@ def _parsed(body: bytes) -> ElementTree.Element | None:
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     return root
+
+
+def _without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in headers.items() if key.lower() != "authorization"}
 
 
 def _identity_token(path: str) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from analysis.conditions.condition import compile_expression
 from analysis.conditions.errors import ConditionError
@@ -22,6 +22,8 @@ from analysis.spec.providers import DEFAULT_PROMETHEUS_TIMEOUT_SECONDS, Promethe
 
 ADDRESS_VARIABLE = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
 """Environment variable with the address for metrics that name none."""
+SIGNED_SERVICE = "aps"
+"""Amazon Managed Service for Prometheus, as signatures name it."""
 QUERY_KEY = "ResolvedPrometheusQuery"
 """Key of a metric's metadata that shows its query with the arguments in."""
 
@@ -73,10 +75,7 @@ class PrometheusProvider(Immediate):
 
     async def _send(self, prometheus: PrometheusMetric, url: str, form: Mapping[str, str]) -> HttpAnswer:
         timeout = _timeout(prometheus.timeout)
-        proof = await self._credentials.headers(
-            prometheus.authentication, insecure=prometheus.insecure, timeout=timeout
-        )
-        headers = {**proof, **plain_headers(prometheus.headers)}
+        headers = plain_headers(prometheus.headers)
 
         async def send(method: str, target: str, body: bytes | None, extra: Mapping[str, str]) -> HttpAnswer:
             request = HttpRequest(
@@ -88,14 +87,17 @@ class PrometheusProvider(Immediate):
                 insecure=prometheus.insecure,
                 repeatable=True,
             )
+            proven = await self._credentials.proven(
+                request, prometheus.authentication, sign_as=SIGNED_SERVICE
+            )
             try:
-                return await self._http.send(request)
+                return await self._http.send(proven)
             except BackendError as error:
                 raise BackendError(
-                    f"provider.prometheus.address: {error}; is Prometheus up, and may the controller reach it?"
+                    f"provider.prometheus.address: {error}; is Prometheus up and can it be reached?"
                 ) from None
 
-        encoded = urlencode(form)
+        encoded = urlencode(form, quote_via=quote)
         answer = await send(
             "POST", url, encoded.encode(), {"Content-Type": "application/x-www-form-urlencoded"}
         )

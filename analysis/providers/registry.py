@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from analysis.providers.authentication import Credentials
 from analysis.providers.aws import AwsCredentials
 from analysis.providers.cloudwatch import CloudWatchProvider
+from analysis.providers.connections import CONNECTIONS_VARIABLE, Connections
 from analysis.providers.datadog import DatadogProvider
 from analysis.providers.errors import ConfigurationError
 from analysis.providers.graphite import GraphiteProvider
@@ -85,11 +86,15 @@ class ProviderRegistry:
 
 
 def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
-    """Return the built-in providers, and the plugins that are installed."""
-    credentials = Credentials(environment.http, environment.now)
-    http, variables = environment.http, environment.variables
-    aws = AwsCredentials(http, environment.now, variables, environment.hidden)
-    profiles = Profiles(environment.secrets, environment.namespace, environment.hidden)
+    """Return the built-in providers, and the plugins that are installed.
+
+    Raises ConfigurationError when the operator's file of connections cannot be used.
+    """
+    http, variables, hidden = environment.http, environment.variables, environment.hidden
+    aws = AwsCredentials(http, environment.now, variables, hidden)
+    connections = Connections.read(variables.get(CONNECTIONS_VARIABLE, ""), hidden)
+    credentials = Credentials(http, environment.now, aws=aws, connections=connections, hidden=hidden)
+    profiles = Profiles(environment.secrets, environment.namespace, hidden)
     providers: list[Provider] = [
         PrometheusProvider(http, credentials, variables.get(ADDRESS_VARIABLE, "")),
         WebProvider(http, credentials),
@@ -105,4 +110,4 @@ def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
     if environment.jobs is not None:
         providers.append(JobProvider(environment.jobs))
     plugins = [point.load()(environment) for point in entry_points(group=ENTRY_POINTS)]
-    return ProviderRegistry(providers, plugins, environment.hidden)
+    return ProviderRegistry(providers, plugins, hidden)

@@ -38,18 +38,16 @@ class WebProvider(Immediate):
         method, body, headers = _payload(web)
         timeout = float(web.timeout_seconds or 0)
         timeout = timeout if timeout > 0 else float(DEFAULT_WEB_TIMEOUT_SECONDS)
-        proof = await self._credentials.headers(web.authentication, insecure=web.insecure, timeout=timeout)
-        answer = await self._http.send(
-            HttpRequest(
-                method=method,
-                url=web.url,
-                headers={**proof, **plain_headers(web.headers), **headers},
-                body=body,
-                timeout=timeout,
-                insecure=web.insecure,
-                repeatable=method == "GET",
-            )
+        request = HttpRequest(
+            method=method,
+            url=web.url,
+            headers={**plain_headers(web.headers), **headers},
+            body=body,
+            timeout=timeout,
+            insecure=web.insecure,
+            repeatable=method == "GET",
         )
+        answer = await self._http.send(await self._credentials.proven(request, web.authentication))
         if not 200 <= answer.status < 300:
             raise BackendError(f"received non 2xx response code: {answer.status}")
         return _reading(answer.body, web.json_path or "{$}")

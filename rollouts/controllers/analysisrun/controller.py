@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from analysis.providers.egress import EgressPolicy
+from analysis.providers.errors import ConfigurationError
 from analysis.providers.hidden import Hidden
 from analysis.providers.http import GuardedHttp
 from analysis.providers.job import UID_LABEL
@@ -50,7 +51,7 @@ class AnalysisRunReconciler:
 def register(manager: Manager, settings: Settings) -> None:
     """Add the AnalysisRun controller with the built-in providers and the installed plugins.
 
-    Raises SettingsError when the egress allowlist cannot be read.
+    Raises SettingsError when the egress allowlist or the file of connections cannot be read.
     """
     manager.cache.start(ANALYSIS_RUNS)
     manager.cache.start(JOBS, label_selector=UID_LABEL)
@@ -69,7 +70,11 @@ def register(manager: Manager, settings: Settings) -> None:
         namespace=own_namespace(settings),
         hidden=Hidden(logs.redact),
     )
-    add(manager, settings, default_registry(environment), http)
+    try:
+        providers = default_registry(environment)
+    except ConfigurationError as error:
+        raise SettingsError(str(error)) from None
+    add(manager, settings, providers, http)
 
 
 def add(

@@ -142,3 +142,9 @@ def test_a_run_that_cannot_start_says_why(tmp_path: Path, words: tuple[str, ...]
     result = call("run", "-f", written(tmp_path, TEMPLATE), *words)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_file_of_connections_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    environment = {"ROLLOUTS_ANALYSIS_CONNECTIONS": str(tmp_path / "gone")}
+    result = call("run", "-f", written(tmp_path, TEMPLATE), "--arg", "service=a", **environment)
+    assert (result.exit_code, "No such file" in result.output) == (2, True)

@@ -1,6 +1,7 @@
 """A real HTTP server on loopback that answers as a test tells it, and remembers what it was asked."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ Respond = Callable[[Asked], "web.Response | Awaitable[web.Response]"]
 
 
 @asynccontextmanager
-async def serving(respond: Respond) -> AsyncIterator[Backend]:
+async def serving(respond: Respond, tls: ssl.SSLContext | None = None) -> AsyncIterator[Backend]:
     backend = Backend()
 
     async def handle(request: web.Request) -> web.Response:
@@ -55,10 +56,10 @@ async def serving(respond: Respond) -> AsyncIterator[Backend]:
     app.router.add_route("*", "/{tail:.*}", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     port = runner.addresses[0][1]
-    backend.url = f"http://127.0.0.1:{port}"
+    backend.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     try:
         yield backend
     finally:

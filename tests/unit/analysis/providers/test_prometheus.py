@@ -179,7 +179,7 @@ async def test_a_query_that_does_not_parse_is_told_by_its_field() -> None:
         ({"rangeQuery": {"start": "5", "end": "now()", "step": "1m"}}, "rangeQuery.start: expected a time"),
         ({"rangeQuery": {"start": "now(", "end": "now()", "step": "1m"}}, "rangeQuery.start: expected"),
         ({"rangeQuery": {"start": "now()", "end": "now()", "step": "x"}}, "rangeQuery.step"),
-        ({"authentication": {"sigv4": {"region": "eu"}}}, "sigv4 is not supported yet"),
+        ({"authentication": {"sigv4": {"region": "eu"}}}, "sigv4 needs AWS credentials"),
         ({"headers": [{"key": "A", "value": "x\r\nB: y"}]}, "line break"),
     ],
 )

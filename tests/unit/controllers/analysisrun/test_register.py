@@ -1,6 +1,7 @@
 """The registered controller with its real providers: a real HTTP Prometheus on loopback decides a run."""
 
 import asyncio
+import base64
 
 import pytest
 from aiohttp import web
@@ -8,7 +9,7 @@ from aiohttp import web
 from rollouts.clock import SystemClock
 from rollouts.controllers.analysisrun.controller import register
 from rollouts.kube.lease import AlwaysLeader
-from rollouts.kube.objects import ANALYSIS_RUNS
+from rollouts.kube.objects import ANALYSIS_RUNS, NAMESPACES, SECRETS
 from rollouts.runtime.manager import Manager
 from rollouts.runtime.metrics import new_registry
 from rollouts.settings import Settings, SettingsError
@@ -61,3 +62,47 @@ def test_an_egress_allowlist_that_cannot_be_read_is_a_settings_error() -> None:
     manager = Manager(None, SystemClock(), Dice(), settings, new_registry(), AlwaysLeader())
     with pytest.raises(SettingsError, match="egress_allow: 'a/b' is neither"):
         register(manager, settings)
+
+
+async def test_a_vendors_account_comes_from_a_secret_and_its_key_is_nowhere_to_be_seen() -> None:
+    def echo(asked: Asked) -> web.Response:
+        key = asked.headers["DD-API-KEY"]
+        return web.json_response({"errors": [f"the key {key} may not query"]}, status=403)
+
+    cluster = await new_cluster(SystemClock())
+    api = cluster.api()
+    settings = Settings(lease_namespace="rollouts-system")
+    manager = Manager(api, SystemClock(), Dice(), settings, new_registry(), AlwaysLeader())
+    register(manager, settings)
+    stop = asyncio.Event()
+    async with serving(echo) as backend, asyncio.TaskGroup() as group:
+        account = {"address": backend.url, "api-key": "hunter2-api", "app-key": "hunter2-app"}
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in account.items()}
+        own = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "rollouts-system"}}
+        await api.create(NAMESPACES, None, own)
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "datadog"}, "data": data}
+        await api.create(SECRETS, "rollouts-system", secret)
+        group.create_task(manager.run(stop))
+        metric = query(provider={"datadog": {"query": "q"}}, consecutiveErrorLimit=0)
+        body = {"metadata": {"name": "run", "namespace": "ns"}, "spec": {"metrics": [metric]}}
+        await api.create(
+            ANALYSIS_RUNS, "ns", {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun", **body}
+        )
+        status = await ended(api, "run")
+        stop.set()
+    await cluster.close()
+    assert backend.asked[0].headers["DD-API-KEY"] == "hunter2-api"
+    assert "datadog refuses the credentials (403): the key ***** may not query" in status["message"]
+    assert "hunter2" not in str(status)
+
+
+async def test_a_file_of_connections_that_cannot_be_used_is_a_settings_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ROLLOUTS_ANALYSIS_CONNECTIONS", "/nowhere/connections.yaml")
+    cluster = await new_cluster(SystemClock())
+    settings = Settings()
+    manager = Manager(cluster.api(), SystemClock(), Dice(), settings, new_registry(), AlwaysLeader())
+    with pytest.raises(SettingsError, match=r"CONNECTIONS: /nowhere/connections\.yaml: No such"):
+        register(manager, settings)
+    await cluster.close()
