@@ -19,6 +19,7 @@ from tests.cluster.crds import (
     upstream_application_crds,
     upstream_crds,
 )
+from tests.cluster.git_sync import GitSync
 from tests.cluster.harness import ControllerProcess, Machinery
 from tests.cluster.prometheus import PrometheusTools, find_prometheus
 
@@ -86,7 +87,7 @@ class World:
 
 
 @pytest.fixture(
-    scope="session",
+    scope="package",
     params=[
         "our-crds",
         pytest.param("upstream-crds", marks=pytest.mark.lane("real-cluster", "upstream-data")),
@@ -118,3 +119,17 @@ def world(
         stack.callback(controller.stop)
         yield World(machinery, controller)
         assert controller.stop() == 0, controller.process.tail()
+
+
+@pytest.fixture(scope="package")
+def sync(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitSync]:
+    """Run Git sync; it ends with an error when a call of it or of the delivery was refused."""
+    audit = world.machinery.cluster.audit
+    mark = audit.mark()
+    sync = GitSync(world.machinery, tmp_path_factory.mktemp("git-sync"))
+    try:
+        yield sync.start()
+        for user in (sync.controller.user, world.controller.user):
+            audit.assert_nothing_forbidden(user, since=mark)
+    finally:
+        sync.stop()

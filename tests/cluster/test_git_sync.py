@@ -7,7 +7,6 @@ import pytest
 
 from rollouts.controllers.application.status import HELD
 from rollouts.embedded.gateway.load import shares
-from tests.cluster.conftest import World
 from tests.cluster.deliveries import canary_route
 from tests.cluster.git_sync import SECONDS, GitSync, Synced
 from tests.cluster.processes import wait_until
@@ -21,20 +20,6 @@ SETTLED_SECONDS = 1.5
 """Three polls of the repository: what was going to be done wrongly has been done by then."""
 
 Make = Callable[..., Synced]
-
-
-@pytest.fixture(scope="module")
-def sync(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitSync]:
-    """Run Git sync; the module fails when a call of it or of the delivery was refused meanwhile."""
-    audit = world.machinery.cluster.audit
-    mark = audit.mark()
-    sync = GitSync(world.machinery, tmp_path_factory.mktemp("git-sync"))
-    try:
-        yield sync.start()
-        for user in (sync.controller.user, world.controller.user):
-            audit.assert_nothing_forbidden(user, since=mark)
-    finally:
-        sync.stop()
 
 
 @pytest.fixture
