@@ -8,6 +8,7 @@ from rollouts.controllers.rollout.decide.draft import (
     BLUE_GREEN_PAUSE,
     CANARY_PAUSE_STEP,
     INCONCLUSIVE_ANALYSIS,
+    INCONCLUSIVE_EXPERIMENT,
 )
 from rollouts.controllers.rollout.explain.lines import Line, line
 from rollouts.controllers.rollout.explain.sight import Sight
@@ -81,6 +82,8 @@ def _held(sight: Sight) -> Iterator[Line]:
         match reason:
             case _ if reason == INCONCLUSIVE_ANALYSIS:
                 yield line("waits for a person to decide, for an analysis was inconclusive; paused", since)
+            case _ if reason == INCONCLUSIVE_EXPERIMENT:
+                yield line("waits for a person to decide, for an experiment was inconclusive; paused", since)
             case _ if reason in (CANARY_PAUSE_STEP, BLUE_GREEN_PAUSE) and until is not None:
                 yield line("waits for the pause to end", until)
             case _:

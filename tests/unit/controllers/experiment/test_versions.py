@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rollouts.kube import errors, objects
+from rollouts.runtime.reconciler import TerminalError
 from rollouts.workloads import labels
 from tests.unit.controllers.experiment.world import KEY, experiment, template
 
@@ -275,6 +276,13 @@ def test_it_is_left_alone_when_it_belongs_to_another_instance() -> None:
     world = experiment(template("a"))
     world.patch(metadata={"labels": {labels.INSTANCE_ID: "other"}})
     assert world.observer.snapshot(KEY, world.api.now) is None
+
+
+def test_a_status_that_cannot_be_read_is_never_overwritten() -> None:
+    world = experiment(template("a")).settle()
+    world.patch(status={"templateStatuses": [{"status": "Running"}]})
+    with pytest.raises(TerminalError, match=r"status.templateStatuses.0.name: .*run the Experiment again"):
+        world.reconcile()
 
 
 def test_a_cleared_status_runs_the_experiment_again() -> None:
