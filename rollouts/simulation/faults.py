@@ -156,6 +156,7 @@ class FaultyApi:
         self._dead = False
         self.lease_cut = False
         self.next_number = 0
+        self.reads = 0
 
     def cut(self) -> None:
         """Let nothing leave any more: the process has ended."""
@@ -173,6 +174,7 @@ class FaultyApi:
             raise errors.Unreachable("this process has ended")
 
     async def _read(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        self.reads += 1
         await self._way()
         if self._plan.read():
             raise errors.Unreachable("simulated: no answer to a read")
