@@ -62,7 +62,24 @@ def fast_tracked(d: Draft) -> bool:
     if s.new is None:
         return False
     back = _goes_back(d) and s.new.available >= s.replicas and not d.aborted
-    return s.status.promote_full or back or within_rollback_window(d) or not _active_hash(d)
+    first = not _active_hash(d) and not _stable_can_answer(d)
+    return s.status.promote_full or back or within_rollback_window(d) or first
+
+
+def _stable_can_answer(d: Draft) -> bool:
+    return d.s.stable is not None and d.s.stable.available > 0
+
+
+def _users_are_lost(d: Draft) -> bool:
+    """Tell whether the active Service selects no version of ours although the stable one can answer.
+
+    Somebody has edited the Service, or deleted it and created it anew: that clears no new version. While the
+    stable version is first deployed, the Service gets it only once it is whole.
+    """
+    active = _active_hash(d)
+    deploying = not active and d.s.fully_promoted
+    known = replicaset.find(d.s.replica_sets, active) is not None
+    return not known and not deploying and _stable_can_answer(d)
 
 
 def _goes_back(d: Draft) -> bool:
@@ -140,6 +157,9 @@ def point_active_service(d: Draft) -> bool:
     if new is None or s.spec.paused:
         return False
     name = _strategy(d).active_service
+    if _users_are_lost(d) and not s.status.promote_full:
+        switch(d, name, s.status.stable_rs)
+        return False
     if s.aborted and not s.fully_promoted:
         if s.status.stable_rs and s.stable is not None and s.stable.available > 0:
             switch(d, name, s.status.stable_rs)
@@ -206,7 +226,7 @@ def promotion_reason(d: Draft) -> str:
     if s.fully_promoted:
         return ""
     active = _active_hash(d)
-    if s.stable is None or not active:
+    if s.stable is None or (not active and not _stable_can_answer(d)):
         return "Initial deploy"
     if s.new is None or active != s.new.hash:
         return ""

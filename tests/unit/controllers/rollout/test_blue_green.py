@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rollouts.kube import objects
 from tests.unit.controllers.rollout.world import World, blue_green
 
 
@@ -102,3 +103,25 @@ def test_events_of_an_update_come_in_the_known_order(strategy: dict[str, object]
         "SwitchService", "RolloutUpdated", "NewReplicaSetCreated", "RolloutNotCompleted",
         "ScalingReplicaSet", "SwitchService", "RolloutCompleted",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("selector", [{}, {"rollouts-pod-template-hash": "nobody"}], ids=["anew", "edited"])
+def test_active_service_that_lost_its_version_goes_back_to_stable_and_clears_nothing(
+    selector: dict[str, str],
+) -> None:
+    world = updating(blue_green(autoPromotionEnabled=False))
+    service = world.api.objects[(objects.SERVICES, "active")]
+    service["spec"]["selector"] = {"app": "web", **selector}
+    world.settle()
+    assert (world.selects("active"), world.selects("preview")) == ("v1", "v2")
+    assert (world.phase, world.status["message"]) == ("Paused", "BlueGreenPause")
+    assert world.status["stableRS"] == world.hash("v1")
+
+
+def test_active_service_without_a_version_gets_the_new_one_when_stable_has_no_pods() -> None:
+    world = updating(blue_green(autoPromotionEnabled=False))
+    world.api.objects[(objects.SERVICES, "active")]["spec"]["selector"] = {"app": "web"}
+    world.ready_pods({world.hash("v1"): 0})
+    world.reconcile()
+    world.reconcile()
+    assert world.selects("active") == "v2"
