@@ -65,9 +65,10 @@ class Runner:
             question = self._question(due, metric, identity or RunIdentity())
             answer = await self._ask(provider, question, due)
             measurement = self._measurement(due, metric, answer, started)
+            state = {} if isinstance(answer, Reading) else answer.state
             metadata = provider.metadata(due.metric.metric)
         except (ProviderError, SpecError, ConditionError) as error:
-            measurement, metadata = self._failed(due, str(error), started), {}
+            measurement, metadata, state = self._failed(due, str(error), started), {}, {}
         hidden = (*secrets, *self._providers.hidden.values())
         return Finished(
             due.metric.name,
@@ -75,6 +76,8 @@ class Runner:
             due.sequence,
             _redacted(measurement, hidden),
             {key: redact(value, hidden) for key, value in metadata.items()},
+            # Not redacted: a provider could not read it back. Providers keep secrets out of it.
+            state,
         )
 
     def _question(self, due: Due, metric: Metric, identity: RunIdentity) -> Question:
@@ -85,6 +88,7 @@ class Runner:
             run_name=identity.name,
             run_namespace=identity.namespace,
             run_uid=identity.uid,
+            state=due.state,
         )
 
     async def _ask(self, provider: Provider, question: Question, due: Due) -> Answer:
@@ -100,14 +104,16 @@ class Runner:
 
     def _measurement(self, due: Due, metric: Metric, answer: Answer, started: datetime) -> Measurement:
         base = due.measurement or Measurement(started_at=write_time(started))
-        metadata = {**(base.metadata or {}), **answer.metadata} or None
+        merged = {**(base.metadata or {}), **answer.metadata}
+        metadata = {key: value for key, value in merged.items() if value} or None
         if isinstance(answer, Ongoing):
             update = {
                 "phase": Phase.RUNNING.value,
                 "metadata": metadata,
                 "resume_at": write_time(max(answer.resume_at, self._now() + SHORTEST_PAUSE)),
             }
-            return base.model_copy(update=update)
+            shown = {"message": answer.message, "value": answer.text}
+            return base.model_copy(update={**update, **{k: v for k, v in shown.items() if v}})
         finished = {"metadata": metadata, "finished_at": write_time(self._now()), "resume_at": None}
         if isinstance(answer, Decided):
             decided = {"phase": answer.phase.value, "message": answer.message}

@@ -53,7 +53,9 @@ def decide(finding: Finding, *, strict: bool) -> Answer:
             f" the cap is {finding.spend_cap:.0f}",
         )
     if finding.call is Call.ABORT:
-        return Answer(Decision.HOLD, "the canary is worse than stable, but keeps its objective")
+        return Answer(
+            Decision.HOLD, "the canary is worse than stable, but not shown to be over its objective"
+        )
     if finding.advice is Advice.PERSON:
         return Answer(
             Decision.PAUSE, "the canary looks worse than stable, and second opinions are used up: look at it"

@@ -1,14 +1,16 @@
-"""Absolute test: do canary requests fail more often than the objective allows, whatever stable does?"""
+"""Absolute test: do requests fail more often than the objective allows, whatever the other version does?"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.judges.grid import GRID, WEIGHTS, log_sum_exp
+from analysis.judges.grid import GRID, LOG_WEIGHTS, log_sum_exp
 
 ALPHA = 0.01
 OVER = math.log(1.0 / ALPHA)
+START = (0.0,) * len(GRID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +26,28 @@ class Objective:
         return self.burn_rate * (1.0 - self.target)
 
 
-def log_e(bad: float, requests: float, allowed: float, dispersion: float = 1.0) -> float:
-    """Return ln e against "the bad share is at most ``allowed``", for counts since the start.
+def advance(
+    sums: Sequence[float], bad: float, requests: float, allowed: float, floor: float = -math.inf
+) -> tuple[float, ...]:
+    """Return the log likelihood sums of larger shares against ``allowed``, with one more tick.
 
-    A mixture over shares above it of the binomial likelihood ratio, tempered by the dispersion. The sum runs
-    over logarithms: tail probabilities would underflow at high volume.
+    Alternatives multiply the odds of ``allowed`` by the judge's grid. ``floor`` forgets old good news, as the
+    judge does.
     """
-    worse = [(g * allowed, w) for g, w in zip(GRID, WEIGHTS, strict=True) if g * allowed < 1.0]
-    if not worse:
-        worse = [((1.0 + allowed) / 2.0, 1.0)]
-    whole = sum(w for _, w in worse)
-    return log_sum_exp(
-        math.log(w / whole)
-        + (bad * math.log(p / allowed) + (requests - bad) * math.log((1.0 - p) / (1.0 - allowed)))
-        / max(1.0, dispersion)
-        for p, w in worse
-    )
+    odds = allowed / (1.0 - allowed)
+    good = requests - bad
+    gained = []
+    for value, g in zip(sums, GRID, strict=True):
+        worse = g * odds / (1.0 + g * odds)
+        gain = bad * math.log(worse / allowed) + good * math.log((1.0 - worse) / (1.0 - allowed))
+        gained.append(max(value + gain, floor))
+    return tuple(gained)
+
+
+def log_e(sums: Sequence[float], dispersion: float = 1.0) -> float:
+    """Return ln e against "the bad share is at most ``allowed``", tempered by the dispersion.
+
+    A sum over logarithms: tail probabilities would underflow at high volume.
+    """
+    tempered = max(1.0, dispersion)
+    return log_sum_exp(w + value / tempered for w, value in zip(LOG_WEIGHTS, sums, strict=True))

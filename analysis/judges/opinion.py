@@ -46,6 +46,10 @@ class Opinion:
     replaced: int = 0
 
 
+NO_OPINION = Opinion()
+"""Nothing has been suspected yet."""
+
+
 def consult(
     opinion: Opinion, call: Call, evidence: Evidence, pods: Mapping[int, Sequence[str]]
 ) -> tuple[Opinion, Advice]:

@@ -16,6 +16,7 @@ class Question:
     """What is measured, for whom. ``metric`` has its arguments and secrets in.
 
     ``sequence`` counts the metric's measurements before this one; ``run_*`` are "" outside of a cluster.
+    ``state`` is the metadata of the metric's result: what earlier answers gave as their state.
     """
 
     metric: Metric
@@ -24,6 +25,7 @@ class Question:
     run_name: str = ""
     run_namespace: str = ""
     run_uid: str = ""
+    state: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +39,32 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Ongoing:
-    """The measurement goes on in the backend; ask again at ``resume_at``."""
+    """The measurement goes on in the backend; ask again at ``resume_at``.
+
+    ``message`` and ``text`` are what status shows meanwhile. ``state`` is put over the metadata of the
+    metric's result, and comes back with the next question even when this measurement ends in an error; an
+    empty value removes its key. It holds no secret.
+    """
 
     resume_at: datetime
     metadata: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
+    text: str = ""
+    state: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The backend itself has decided, as a Job does. ``text`` is the value that status shows, if any."""
+    """The backend itself has decided, as a Job does. ``text`` is the value that status shows, if any.
+
+    ``state`` is as that of Ongoing.
+    """
 
     phase: Phase
     message: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    state: Mapping[str, str] = field(default_factory=dict)
 
 
 Answer = Reading | Ongoing | Decided

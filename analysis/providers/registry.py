@@ -9,6 +9,8 @@ from importlib.metadata import entry_points
 
 from analysis.providers.authentication import Credentials
 from analysis.providers.aws import AwsCredentials
+from analysis.providers.canary.backend import Backend
+from analysis.providers.canary.provider import CanaryProvider
 from analysis.providers.cloudwatch import CloudWatchProvider
 from analysis.providers.connections import CONNECTIONS_VARIABLE, Connections
 from analysis.providers.datadog import DatadogProvider
@@ -86,7 +88,7 @@ class ProviderRegistry:
 
 
 def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
-    """Return the built-in providers, and the plugins that are installed.
+    """Return the built-in providers and plugins, and the plugins that are installed beside them.
 
     Raises ConfigurationError when the operator's file of connections cannot be used.
     """
@@ -95,8 +97,9 @@ def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
     connections = Connections.read(variables.get(CONNECTIONS_VARIABLE, ""), hidden)
     credentials = Credentials(http, environment.now, aws=aws, connections=connections, hidden=hidden)
     profiles = Profiles(environment.secrets, environment.namespace, hidden)
+    address = variables.get(ADDRESS_VARIABLE, "")
     providers: list[Provider] = [
-        PrometheusProvider(http, credentials, variables.get(ADDRESS_VARIABLE, "")),
+        PrometheusProvider(http, credentials, address),
         WebProvider(http, credentials),
         DatadogProvider(http, profiles, variables),
         NewRelicProvider(http, profiles),
@@ -110,4 +113,5 @@ def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
     if environment.jobs is not None:
         providers.append(JobProvider(environment.jobs))
     plugins = [point.load()(environment) for point in entry_points(group=ENTRY_POINTS)]
+    plugins.append(CanaryProvider(Backend(http, credentials, address)))
     return ProviderRegistry(providers, plugins, hidden)

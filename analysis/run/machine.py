@@ -28,13 +28,15 @@ class Step(Enum):
 class Due:
     """Something to do now. ``measurement`` is the open one, for RESUME and TERMINATE.
 
-    ``sequence`` counts the measurements taken before; a Finished that answers carries it back.
+    ``sequence`` counts the measurements taken before; a Finished that answers carries it back. ``state`` is
+    the metadata of the metric's result.
     """
 
     metric: MetricPlan
     step: Step
     sequence: int
     measurement: Measurement | None = None
+    state: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Finished:
     measurement: Measurement
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Goes into the metric's metadata at its first measurement."""
+    state: Mapping[str, str] = field(default_factory=dict)
+    """Goes over the metric's metadata each time; an empty value removes its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,9 @@ def _folded(
     if result is None:
         update = {"dry_run": metric.dry_run, "metadata": dict(item.metadata) or None}
         current = current.model_copy(update={k: v for k, v in update.items() if v})
+    if item.state:
+        metadata = {**(current.metadata or {}), **item.state}
+        current = current.model_copy(update={"metadata": {k: v for k, v in metadata.items() if v} or None})
     measurement = _closed(item, now)
     kept = current.measurements if opened is None else current.measurements[:-1]
     measurements = (*kept, measurement)[-metric.retention :]
@@ -251,8 +258,12 @@ def _to_measure(
             continue
         moment = next_measurement(metric, result, started)
         if moment is not None and moment <= now:
-            due.append(Due(metric, Step.MEASURE, sequence_of(result)))
+            due.append(Due(metric, Step.MEASURE, sequence_of(result), state=_state(result)))
     return tuple(due)
+
+
+def _state(result: MetricResult | None) -> Mapping[str, str]:
+    return (result.metadata or {}) if result is not None else {}
 
 
 def _to_continue(
@@ -272,7 +283,7 @@ def _to_continue(
             continue
         if terminating or metric.name in ready or resume_time(opened, now) <= now:
             step = Step.TERMINATE if terminating else Step.RESUME
-            due.append(Due(metric, step, sequence_of(result), opened))
+            due.append(Due(metric, step, sequence_of(result), opened, _state(result)))
     return tuple(due)
 
 

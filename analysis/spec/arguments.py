@@ -19,6 +19,9 @@ from analysis.spec.objects import Argument, Metric
 _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 SECRET_PLACEHOLDER = "***"  # noqa: S105 - stands where a secret will be, and in messages
 """Stands for the value of a secret argument wherever the value itself is not needed."""
+OWN_PLUGINS = "rollouts.dev/"
+OWN_TAGS = frozenset(("selector",))
+"""Tags that our own plugins fill in by themselves."""
 
 
 def has_tag(value: object) -> bool:
@@ -86,26 +89,32 @@ def values_without_secrets(args: Sequence[Argument], path: str = "spec.args") ->
     return argument_values(args, lambda _: SECRET_PLACEHOLDER, path)
 
 
-def substitute(value: Any, values: Mapping[str, str], path: str) -> Any:
+def substitute(value: Any, values: Mapping[str, str], path: str, kept: frozenset[str] = frozenset()) -> Any:
     """Return a JSON value with every ``{{args.x}}`` in its strings and keys replaced.
 
-    Raises SpecError at the first string whose tag has no value.
+    Tags in ``kept`` stay, and so do those of ``OWN_TAGS`` below one of our own plugins. Raises SpecError at
+    the first string whose tag has no value.
     """
     if isinstance(value, str):
-        return _substitute_text(value, values, path)
+        return _substitute_text(value, values, path, kept)
     if isinstance(value, Mapping):
         return {
-            _substitute_text(str(key), values, path): substitute(item, values, f"{path}.{key}")
+            _substitute_text(str(key), values, path, kept): substitute(
+                item, values, f"{path}.{key}", OWN_TAGS if str(key).startswith(OWN_PLUGINS) else kept
+            )
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [substitute(item, values, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [substitute(item, values, f"{path}[{index}]", kept) for index, item in enumerate(value)]
     return value
 
 
-def _substitute_text(text: str, values: Mapping[str, str], path: str) -> str:
+def _substitute_text(text: str, values: Mapping[str, str], path: str, kept: frozenset[str]) -> str:
     def replacement(match: re.Match[str]) -> str:
         tag = match[1].strip()
+        # In name{{{selector}}} the first brace is PromQL's.
+        if tag.lstrip("{ ") in kept:
+            return match[0]
         if not tag.startswith("args.") or tag[5:] not in values:
             known = ", ".join(sorted(values)) or "none"
             raise SpecError(path, f"failed to resolve {{{{{tag}}}}}; arguments that exist: {known}")
