@@ -38,11 +38,12 @@ class Write:
 
 
 class Contender(ControllerProcess):
-    """A process with a token of its own."""
+    """A process with a token of its own, that of the setting ``kubeconfig`` if there is one."""
 
     def __init__(self, cluster: RealCluster, folder: Path, name: str, **settings: str) -> None:
-        own = folder / f"{name}.kubeconfig"
-        shutil.copy(account_kubeconfig(cluster), own)
+        own = Path(settings.pop("kubeconfig", "") or folder / f"{name}.kubeconfig")
+        if not own.exists():
+            shutil.copy(account_kubeconfig(cluster), own)
         super().__init__(cluster, folder, name, kubeconfig=str(own), **settings)
         token = json.loads(own.read_text())["users"][0]["user"]["token"]
         payload = token.split(".")[1]
