@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.traffic import intent_for
 from rollouts.controllers.rollout.plugin_calls import PluginAnswer
 from rollouts.controllers.rollout.routes import Interests
+from rollouts.controllers.rollout.settling import Settling
 from rollouts.controllers.rollout.snapshot import (
     AnalysisRun,
     Experiment,
@@ -31,7 +33,7 @@ from rollouts.kube import objects
 from rollouts.kube.cache import Cache
 from rollouts.kube.objects import Key, Manifest, ReadOnly, Resource
 from rollouts.traffic.registry import routers_for
-from rollouts.traffic.router import Need, TrafficError, TrafficRouter
+from rollouts.traffic.router import Need, TrafficError, TrafficIntent, TrafficRouter
 from rollouts.workloads import labels, replicaset
 
 WORKLOAD_HASH = "pod-template-hash"
@@ -63,11 +65,13 @@ class Observer:
         self._third_party = third_party or {}
         self._interests = interests or Interests()
         self._parsed: dict[str, tuple[int, _Parsed]] = {}
+        self._settling = Settling()
 
     def snapshot(self, key: Key, now: datetime) -> RolloutSnapshot | None:
         """Return the Rollout's snapshot, or None when it is gone or going."""
         manifest = self._cache.get(objects.ROLLOUTS, key.namespace, key.name)
         if manifest is None or objects.is_deleting(manifest):
+            self._settling.forget(key)
             return None
         spec, invalid, unknown = self._spec(manifest)
         status = _status(manifest)
@@ -156,7 +160,10 @@ class Observer:
             configured = routers_for(routing, self._third_party)
             intent = intent_for(Draft(snapshot), None)
             needs = [(router, config, router.needs(config, intent)) for router, config in configured]
-            views = tuple(self._view(router, config, part) for router, config, part in needs)
+            views = tuple(
+                self._settled(snapshot, self._view(router, config, part), intent)
+                for router, config, part in needs
+            )
         except TrafficError as error:
             return _replaced(snapshot, router_error=str(error)), ()
         return _replaced(snapshot, routers=views), tuple(need for _, _, part in needs for need in part)
@@ -172,6 +179,16 @@ class Observer:
         return RouterView(
             name=router.name, router=router, config=config, live=tuple(live), missing=tuple(missing)
         )
+
+    def _settled(self, snapshot: RolloutSnapshot, view: RouterView, intent: TrafficIntent) -> RouterView:
+        """Return the view with the moment since when the router is as sure as it is."""
+        try:
+            state = view.router.read(view.config, view.live, intent, snapshot.now)
+        except TrafficError:
+            return view  # deciding meets the same error and tells of it
+        key = Key(snapshot.namespace, snapshot.name)
+        since = self._settling.since(key, view.name, view.live, state.confidence, snapshot.now)
+        return replace(view, since=since)
 
     def _needed(self, need: Need) -> Iterator[Manifest]:
         resource = self._find_resource(need.group, need.kind)

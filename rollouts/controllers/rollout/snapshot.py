@@ -30,13 +30,17 @@ class TemplateKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterView:
-    """One configured router with the live objects that it asked for."""
+    """One configured router with the live objects that it asked for.
+
+    ``since`` is when these objects were first seen with the router as sure as it is; None when not known.
+    """
 
     name: str
     router: TrafficRouter
     config: Config
     live: tuple[Manifest, ...] = ()
     missing: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +199,21 @@ class RolloutSnapshot:
     def new(self) -> ReplicaSet | None:
         """Return the ReplicaSet of the spec's template, if it exists."""
         live = [rs for rs in self.replica_sets if not rs.deleting]
+        if self.waits_for_running_update:
+            return rs_module.find(live, self.status.current_pod_hash)
         return rs_module.find_by_template(live, self.template, self.status.collision_count)
+
+    @cached_property
+    def waits_for_running_update(self) -> bool:
+        """Tell whether a newer template has to wait until the update under way has ended (opt-in)."""
+        if objects.annotations_of(self.manifest).get(labels.SERIAL) != "true":
+            return False
+        running = rs_module.find(self.replica_sets, self.status.current_pod_hash)
+        under_way = bool(self.status.stable_rs) and not self.fully_promoted and not self.aborted
+        if running is None or running.deleting or not under_way:
+            return False
+        found = rs_module.find_by_template([running], self.template, self.status.collision_count)
+        return found is None
 
     @cached_property
     def stable(self) -> ReplicaSet | None:

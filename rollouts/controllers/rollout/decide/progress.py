@@ -175,7 +175,7 @@ def _follow_available(d: Draft) -> None:
     s = d.s
     if s.blue_green is not None:
         active = replicaset.find(s.replica_sets, (d.status.get("blueGreen") or {}).get("activeSelector", ""))
-        enough = active is not None and active.desired == s.replicas == active.available
+        enough = active is not None and min(active.desired, active.available) >= s.replicas
     else:
         enough = s.total_available >= s.replicas
     if enough:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rollouts.api.argoproj.rollout import DEFAULT_MAX_UNAVAILABLE
+from rollouts.api.argoproj.rollout import DEFAULT_MAX_SURGE, DEFAULT_MAX_UNAVAILABLE
 from rollouts.api.scalars import int_or_percent
 from rollouts.controllers.rollout.actions import EvictPod
 from rollouts.controllers.rollout.decide.draft import Draft
@@ -40,12 +40,33 @@ def restart_pods(d: Draft) -> bool:
         else:
             d.look_again_in(LOOK_AGAIN_SECONDS)
         return False
-    budget = _most_unavailable(s) - _missing(s)
+    budget = _budget(s)
     for pod in old[: max(0, budget)]:
         d.do(EvictPod(name=pod.name, uid=pod.uid))
     d.wait(f"{len(old)} pods that are older than {s.spec.restart_at} to be replaced")
     d.look_again_in(LOOK_AGAIN_SECONDS)
     return False
+
+
+def surge(s: RolloutSnapshot) -> int:
+    """Return 1 while a single pod is being restarted: its successor must stand before it goes.
+
+    Only between updates, where the one version has all traffic, and only where the strategy lets a pod more
+    exist than there are replicas.
+    """
+    due = restart_due(s)
+    if due is None or s.pods is None or s.replicas != 1 or not s.fully_promoted or s.spec.paused:
+        return 0
+    limit = s.canary.max_surge if s.canary is not None else None
+    limit = DEFAULT_MAX_SURGE if limit is None else limit
+    unfinished = any(pod.created < due for pod in s.pods if s.new and pod.owner == s.new.uid)
+    return 1 if unfinished and int_or_percent(limit, 1, round_up=True) > 0 else 0
+
+
+def _budget(s: RolloutSnapshot) -> int:
+    if surge(s):
+        return 1 if s.new is not None and s.new.available > s.replicas else 0
+    return _most_unavailable(s) - _missing(s)
 
 
 def _old_pods(s: RolloutSnapshot, pods: tuple[PodView, ...], due: datetime) -> list[PodView]:

@@ -88,6 +88,8 @@ def number_revision(d: Draft) -> bool:
     s = d.s
     new = s.new
     assert new is not None  # noqa: S101 - create_new_replica_set ran before
+    if s.waits_for_running_update:
+        d.wait("the running update to end before the newer version starts (serial mode)")
     older = replicaset.newest(rs for rs in s.replica_sets if rs.name != new.name)
     revision = new.revision
     if older >= revision:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from rollouts.api.argoproj import rollout as api
 from rollouts.controllers.rollout.actions import Event, PatchReplicaSet
 from rollouts.controllers.rollout.decide.draft import Draft
+from rollouts.controllers.rollout.decide.restart import surge
 from rollouts.kube.objects import format_time
 from rollouts.workloads import labels
 from rollouts.workloads.canary_scale import (
@@ -59,7 +60,7 @@ def wanted_counts(d: Draft) -> Counts:
     assert s.canary is not None  # noqa: S101 - the canary pipeline
     alone = s.stable is None or (s.new is not None and s.new.name == s.stable.name)
     if alone:
-        return Counts(s.replicas, 0)
+        return Counts(s.replicas + surge(s), 0)
     if s.routed:
         return routed_counts(_demand(d))
     weight = s.max_weight if s.status.promote_full else current_weight(d)
@@ -381,7 +382,7 @@ def new_count_blue_green(d: Draft, new: ReplicaSet) -> int:
     preview = s.blue_green.preview_replica_count
     active = s.service_hash(s.blue_green.active_service)
     if preview is None or not active or active == new.hash or s.fully_promoted or s.stable is None:
-        return s.replicas
+        return s.replicas + surge(s)
     if s.status.blue_green.scale_up_preview_check_point or s.status.promote_full:
         return s.replicas
     return preview

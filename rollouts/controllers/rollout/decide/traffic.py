@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rollouts.api.argoproj import rollout as api
@@ -72,7 +73,7 @@ def _follow_router(
     """Plan one router's edits; True when there are some."""
     if view.missing:
         raise TrafficError(f"{', '.join(view.missing)} not found; create it, or correct its name")
-    state = view.router.read(view.config, view.live, intent, d.s.now)
+    state = _settled(d, view, view.router.read(view.config, view.live, intent, d.s.now), intent)
     states.append(state)
     if state.recheck_at is not None:
         d.look_again(state.recheck_at)
@@ -81,6 +82,23 @@ def _follow_router(
     for edit in edits:
         d.do(EditRoute(router=view.name, edit=edit, raises=raises))
     return bool(edits)
+
+
+def _settled(d: Draft, view: RouterView, state: TrafficState, intent: TrafficIntent) -> TrafficState:
+    """Return the state as long as data planes may still follow: one that is not sure yet.
+
+    A weight that was once seen in force is not doubted again while nothing changes it.
+    """
+    before = d.s.status.canary.weights
+    known = before is not None and before.verified and before.canary.weight == intent.canary_weight
+    if known or view.since is None or state.confidence < state.attainable:
+        return state
+    end = view.since + state.settle
+    if state.attainable <= Confidence.WRITTEN or d.s.now >= end:
+        return state
+    d.look_again(end)
+    text = f"accepted; data planes follow within {state.settle.total_seconds():g} s"
+    return replace(state, confidence=Confidence.WRITTEN, message=state.message or text)
 
 
 def _in_force(states: Iterable[TrafficState], edited: bool) -> bool:

@@ -243,3 +243,69 @@ def test_duration_tells_how_an_update_ended() -> None:
     world.settle()
     assert world.status["duration"]["completionStatus"] == "FastPromoted"
     assert KEY.name == "web"
+
+
+# -- restart of a single pod --
+
+
+def test_restart_of_a_single_pod_starts_its_successor_first() -> None:
+    world = basic(replicas=1)
+    world.settle()
+    put_pods(world, 1)
+    world.wait(10)
+    world.spec(restartAt=objects.format_time(world.now))
+    assert reconcile_with_pods(world) == []
+    assert world.sizes() == {"v1": 2}
+    assert reconcile_with_pods(world) == []
+    world.ready_pods()
+    assert reconcile_with_pods(world) == ["p0"]
+    del world.api.objects[(objects.PODS, "p0")]
+    assert reconcile_with_pods(world) == []
+    reconcile_with_pods(world)
+    assert world.sizes() == {"v1": 1}
+    assert world.status["restartedAt"] == world.rollout["spec"]["restartAt"]
+
+
+def test_restart_of_a_single_pod_without_surge_evicts_it() -> None:
+    world = basic(replicas=1, maxSurge=0)
+    world.settle()
+    put_pods(world, 1)
+    world.wait(10)
+    world.spec(restartAt=objects.format_time(world.now))
+    assert reconcile_with_pods(world) == ["p0"]
+    assert world.sizes() == {"v1": 1}
+
+
+# -- serial mode --
+
+
+def serial() -> World:
+    world = basic([{"setWeight": 25}, {"pause": {}}])
+    world.api.change(
+        objects.ROLLOUTS, KEY.name, {"metadata": {"annotations": {"rollouts.dev/serial": "true"}}}
+    )
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    world.deploy("web:v3")
+    world.settle()
+    return world
+
+
+def test_serial_mode_lets_the_running_update_end_first() -> None:
+    world = serial()
+    assert world.sizes() == {"v1": 3, "v2": 1}
+    assert world.status["currentPodHash"] == world.hash("v2")
+    assert any("serial" in wait for wait in world.decide().waits)
+    world.user(pauseConditions=None)
+    world.settle()
+    assert world.sizes() == {"v1": 0, "v2": 3, "v3": 1}
+    assert (world.phase, world.status["stableRS"]) == ("Paused", world.hash("v2"))
+
+
+def test_serial_mode_starts_the_newer_version_after_an_abort() -> None:
+    world = serial()
+    world.user(abort=True)
+    world.settle()
+    assert world.sizes()["v3"] == 1
+    assert world.status["currentPodHash"] == world.hash("v3")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from rollouts.controllers.rollout.observe import Observer
 from rollouts.kube import objects
-from tests.unit.controllers.rollout.world import World, routed
+from tests.unit.controllers.rollout.world import RESOURCES, World, routed
 
 STEPS = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]
 
@@ -155,3 +158,55 @@ def test_rollback_to_stable_takes_traffic_from_the_canary() -> None:
     world.wait(31)
     world.settle()
     assert world.sizes() == {"v1": 4, "v2": 0}
+
+
+def test_an_accepted_weight_counts_only_once_data_planes_had_their_time() -> None:
+    world = routed([{"setWeight": 25}, {"setWeight": 50}, {"pause": {}}])
+    world.settle()
+    world.deploy("web:v2")
+    world.accept_route("example.com/gw")
+    world.settle()
+    world.accept_route("example.com/gw")
+    world.settle()
+    assert (world.weights(), world.status["currentStepIndex"]) == ((75, 25), 0)
+    assert world.status["canary"]["weights"]["verified"] is False
+    assert world.requeue_at == world.now + timedelta(seconds=2.5)
+
+    world.wait(2.4)
+    world.settle()
+    assert world.status["currentStepIndex"] == 0
+    world.wait(0.1)
+    world.settle()
+    assert (world.weights(), world.status["currentStepIndex"]) == ((50, 50), 1)
+
+
+def test_after_a_restart_a_weight_that_was_in_force_is_not_doubted_again() -> None:
+    world = routed([{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}])
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    world.accept_route("example.com/gw")
+    world.settle()
+    world.wait(3)
+    world.settle()
+    assert world.status["canary"]["weights"]["verified"] is True
+
+    world.observer = Observer(world.cache, lambda group, kind: RESOURCES.get(kind))
+    world.settle()
+    assert world.status["canary"]["weights"]["verified"] is True
+
+
+def test_a_new_route_that_nobody_reports_on_is_waited_for_a_while_and_then_taken_as_written() -> None:
+    world = routed([{"setWeight": 25}, {"pause": {}}])
+    route = world.api.objects[(objects.HTTP_ROUTES, "web")]
+    route["metadata"]["creationTimestamp"] = objects.format_time(world.now)
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    assert (world.weights(), world.status["currentStepIndex"]) == ((75, 25), 0)
+    assert "has not reported yet" in " ".join(world.decide().waits)
+
+    world.wait(10)
+    world.settle()
+    assert world.status["currentStepIndex"] == 1
+    assert "verified" not in world.status["canary"]["weights"]

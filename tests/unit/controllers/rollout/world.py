@@ -181,7 +181,9 @@ class World:
             body = {"metadata": {"name": name}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}
             self.api.put(objects.SERVICES, body)
         if route:
-            self.api.put(objects.HTTP_ROUTES, http_route())
+            made = self.api.put(objects.HTTP_ROUTES, http_route())
+            # Long ago: a parent that has not reported by now never will.
+            made["metadata"]["creationTimestamp"] = objects.format_time(START - timedelta(days=1))
         self.api.put(objects.ROLLOUTS, {"metadata": {"name": KEY.name}, "spec": spec})
 
     # -- time and the controller --
@@ -242,15 +244,15 @@ class World:
             }  # fmt: skip
             self.api.change(objects.REPLICASETS, objects.name_of(rs), {"status": status})
 
-    def accept_route(self) -> None:
-        """Report the route as accepted at its present generation."""
+    def accept_route(self, controller: str = "rollouts.dev/embedded-gateway") -> None:
+        """Report the route as accepted at its present generation; the embedded gateway settles at once."""
         route = self.api.objects[(objects.HTTP_ROUTES, "web")]
         generation = route["metadata"]["generation"]
         conditions = [
             {"type": kind, "status": "True", "reason": "Accepted", "observedGeneration": generation}
             for kind in ("Accepted", "ResolvedRefs")
         ]
-        parent = {"parentRef": {"name": "gw"}, "controllerName": "example.com/gw", "conditions": conditions}
+        parent = {"parentRef": {"name": "gw"}, "controllerName": controller, "conditions": conditions}
         self.api.change(objects.HTTP_ROUTES, "web", {"status": {"parents": [parent]}})
 
     def deploy(self, image: str) -> None:
