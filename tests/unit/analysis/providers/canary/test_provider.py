@@ -222,7 +222,7 @@ def test_no_data_from_the_canary_is_held_and_then_the_policy_decides(action: str
 def test_an_outage_that_ends_loses_nothing() -> None:
     down = FakeBackend(
         fleet(10),
-        fault=lambda now: BackendError("timeout") if START + 60 < now < START + 170 else None,
+        fault=lambda now: BackendError("timeout") if START + 20 < now < START + 170 else None,
     )
     played = play(down, spec_of(configured(duration="10m")))
     assert played.status.phase == "Failed"
