@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import orjson
@@ -27,7 +27,7 @@ from rollouts.traffic.gateway_config import (
     read_config,
     targets,
 )
-from rollouts.traffic.gateway_status import acceptance
+from rollouts.traffic.gateway_status import acceptance, settle_time
 from rollouts.traffic.router import (
     Confidence,
     Config,
@@ -60,22 +60,25 @@ class GatewayApi:
 
         Where rules or routes disagree the highest weight is returned, and the message says so.
         """
-        found = targets(read_config(config), intent, live)
+        parsed = read_config(config)
+        found = targets(parsed, intent, live)
         weights: dict[str, int] = {}
         for target in found:
             place = _place(target, intent)
             for index, rule in enumerate(rules.rules_of(target)):
                 if place.is_source(rule) and not place.is_managed(rule):
                     weights[f"{target} rules[{index}]"] = _canary_share(place, rule)
-        states = [acceptance(target.live, str(target)) for target in found]
-        messages = [message for _, _, message in states if message]
+        states = [acceptance(target.live, str(target), now) for target in found]
+        messages = [state.message for state in states if state.message]
         if len(set(weights.values())) > 1:
             messages.append("weights differ: " + ", ".join(f"{k} has {v}" for k, v in weights.items()))
         return TrafficState(
             canary_weight=max(weights.values(), default=None),
-            confidence=min(reached for reached, _, _ in states) if weights else Confidence.WRITTEN,
-            attainable=min(best for _, best, _ in states),
+            confidence=min(state.reached for state in states) if weights else Confidence.WRITTEN,
+            attainable=min(state.attainable for state in states),
             message="; ".join(messages),
+            settle=_settle(parsed, found),
+            recheck_at=min((state.recheck_at for state in states if state.recheck_at), default=None),
         )
 
     def plan(self, config: Config, live: Sequence[Manifest], intent: TrafficIntent) -> tuple[Edit, ...]:
@@ -90,6 +93,12 @@ class GatewayApi:
             )
         edits = (_edit(parsed, target, intent) for target in found)
         return tuple(edit for edit in edits if edit is not None)
+
+
+def _settle(config: GatewayConfig, found: Sequence[Target]) -> timedelta:
+    if config.settle_seconds is not None:
+        return timedelta(seconds=config.settle_seconds)
+    return max(settle_time(target.live) for target in found)
 
 
 def _place(target: Target, intent: TrafficIntent) -> rules.Place:

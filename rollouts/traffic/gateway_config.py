@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import StrictBool
+from pydantic import Field, StrictBool
 
 from rollouts.api.base import ApiModel, FreeForm, NoneAsEmpty
 from rollouts.kube.objects import Manifest, labels_of, name_of, namespace_of
@@ -38,7 +38,11 @@ _Refs = Annotated[tuple[RouteRef, ...], NoneAsEmpty]
 
 
 class GatewayConfig(ApiModel):
-    """All fields of the plugin, and ``ruleName``, which limits every route to one rule."""
+    """All fields of the plugin, and two of ours.
+
+    ``ruleName`` limits every route to one rule. ``settleSeconds`` is how long data planes take to follow
+    a change that was accepted; absent: by the route's controller.
+    """
 
     http_route: str | None = None
     grpc_route: str | None = None
@@ -57,6 +61,7 @@ class GatewayConfig(ApiModel):
     in_progress_label_key: str | None = None
     in_progress_label_value: str | None = None
     rule_name: str | None = None
+    settle_seconds: Annotated[float, Field(ge=0, le=600)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,11 @@ def creation(body: Manifest, summary: str) -> tuple[Edit, ...]:
     return (_edit("create", body, summary),)
 
 
+def deletion(obj: Manifest, summary: str) -> tuple[Edit, ...]:
+    """Return the deletion of ``obj``; the API checks its uid."""
+    return (_edit("delete", obj, summary),)
+
+
 def stable_weight(intent: TrafficIntent) -> int:
     """Return max − canary − Σ additional. Raises TrafficError when a share is negative."""
     canary, extra = intent.canary_weight or 0, sum(d.weight for d in intent.additional)

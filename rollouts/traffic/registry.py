@@ -8,27 +8,30 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from rollouts.traffic.alb import Alb
+from rollouts.traffic.ambassador import Ambassador
+from rollouts.traffic.app_mesh import AppMesh
 from rollouts.traffic.config import ROOT
 from rollouts.traffic.gateway_api import GatewayApi
 from rollouts.traffic.istio import Istio
 from rollouts.traffic.nginx import Nginx
+from rollouts.traffic.presets import PRESETS
 from rollouts.traffic.router import Config, TrafficError, TrafficRouter
 from rollouts.traffic.smi import Smi
 from rollouts.traffic.weighted import Apisix, Traefik, Weighted
 
 ENTRY_POINT_GROUP = "rollouts.traffic_routers"
 
-FIELDS: Mapping[str, TrafficRouter] = MappingProxyType(
-    {router.name: router for router in (Istio(), Nginx(), Alb(), Smi(), Traefik(), Apisix())}
-)
+_FIELDS: tuple[TrafficRouter, ...] = (
+    Istio(), Nginx(), Alb(), Smi(), Ambassador(), AppMesh(), Traefik(), Apisix()
+)  # fmt: skip
+_PLUGINS: tuple[TrafficRouter, ...] = (GatewayApi(), Weighted(), *PRESETS)
+
+FIELDS: Mapping[str, TrafficRouter] = MappingProxyType({router.name: router for router in _FIELDS})
 """Routers that have a field of their own in ``trafficRouting``, in the order in which they are served."""
 
-PLUGINS: Mapping[str, TrafficRouter] = MappingProxyType(
-    {GatewayApi.name: GatewayApi(), Weighted.name: Weighted()}
-)
+PLUGINS: Mapping[str, TrafficRouter] = MappingProxyType({router.name: router for router in _PLUGINS})
 """Routers that are configured under ``trafficRouting.plugins``."""
 
-KNOWN_FIELDS = ("istio", "nginx", "alb", "smi", "ambassador", "appMesh", "traefik", "apisix")
 _OTHER_FIELDS = frozenset({"plugins", "managedRoutes", "maxTrafficWeight"})
 _NONE: Mapping[str, TrafficRouter] = MappingProxyType({})
 
@@ -43,16 +46,10 @@ def routers_for(
     """
     _refuse_unknown(traffic_routing)
     found: list[tuple[TrafficRouter, Config]] = []
-    for name in KNOWN_FIELDS:
+    for name, router in FIELDS.items():
         config = traffic_routing.get(name)
-        if config is None:
-            continue
-        if name not in FIELDS:
-            raise TrafficError(
-                f"{ROOT}.{name}: this controller has no {name} router; "
-                f"use one of {_names(FIELDS)} or a plugin ({_names(PLUGINS)})"
-            )
-        found.append((FIELDS[name], _mapping(config, f"{ROOT}.{name}")))
+        if config is not None:
+            found.append((router, _mapping(config, f"{ROOT}.{name}")))
     plugins = _mapping(traffic_routing.get("plugins") or {}, f"{ROOT}.plugins")
     served = {**third_party, **PLUGINS}
     for name in sorted(plugins):
@@ -96,7 +93,7 @@ def third_party_routers() -> Mapping[str, TrafficRouter]:
 
 def _refuse_unknown(traffic_routing: Mapping[str, Any]) -> None:
     for name in traffic_routing:
-        if name in _OTHER_FIELDS or name in KNOWN_FIELDS:
+        if name in _OTHER_FIELDS or name in FIELDS:
             continue
         hint = f'; configure the Gateway API under {ROOT}.plugins["{GatewayApi.name}"]'
         raise TrafficError(

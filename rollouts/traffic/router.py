@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -110,13 +110,16 @@ class TrafficState:
 
     ``canary_weight`` is None when it cannot be read. ``confidence`` is the level reached for what is live,
     ``attainable`` the best one that these objects can ever reach (a parent that never reports caps it).
-    ``recheck_at`` asks for another look without an event.
+    ``settle`` is how long data planes may take to follow once ``confidence`` is reached: the caller, who
+    remembers since when it is, counts the weight as in force only afterwards. ``recheck_at`` asks for another
+    look without an event.
     """
 
     canary_weight: int | None
     confidence: Confidence = Confidence.WRITTEN
     attainable: Confidence = Confidence.WRITTEN
     message: str = ""
+    settle: timedelta = timedelta(0)
     recheck_at: datetime | None = None
 
 

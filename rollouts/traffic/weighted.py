@@ -1,7 +1,7 @@
-"""Weighted backends described by data: where the lists are, and how a backend names its Service and weight.
+"""Weighted backends described by data: where they are, and how a backend names its Service and weight.
 
 A mesh whose objects hold ``{name, weight}`` lists needs no code: ``rollouts.dev/weighted`` takes the same
-description from the Rollout, and Traefik and APISIX are two descriptions here.
+description from the Rollout. Traefik and APISIX are two descriptions here, ``presets`` has further ones.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator
 
 from rollouts.api.argoproj.rollout import ApisixRouting, TraefikRouting
 from rollouts.api.base import ApiModel
@@ -27,16 +29,28 @@ _SEGMENT = re.compile(r"(?P<key>[A-Za-z0-9_-]+)(?P<every>\[\*\])?")
 class Backends:
     """Where one object holds weighted backends.
 
-    ``lists`` is a dotted path to the lists; ``[*]`` goes through every item. ``only`` limits the items that
-    ``[*]`` goes through to those names. ``service`` and ``weight`` are fields of a backend.
+    ``lists`` are dotted paths to lists of backends, or to a single backend; ``[*]`` goes through every item.
+    Several paths make one split out of all that they find. ``only`` limits the items that ``[*]`` goes
+    through to those names. ``service`` is the dotted path to a backend's name, ``weight`` its field.
+    ``stable`` and ``canary`` are the names in backends where they are not the Services'.
     """
 
     need: Need
     path: str
-    lists: str
+    lists: tuple[str, ...]
     service: str = "name"
     weight: str = "weight"
     only: tuple[str, ...] = ()
+    stable: str = ""
+    canary: str = ""
+
+    def names(self, intent: TrafficIntent) -> tuple[str, str]:
+        """Return the names of canary and stable in backends."""
+        return self.canary or intent.canary_service, self.stable or intent.stable_service
+
+
+def _as_list(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
 class WeightedConfig(ApiModel):
@@ -46,12 +60,14 @@ class WeightedConfig(ApiModel):
     kind: str = ""
     name: str = ""
     namespace: str | None = None
-    backends: str = ""
+    backends: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    stable_name: str | None = None
+    canary_name: str | None = None
     service_field: str = "name"
     weight_field: str = "weight"
 
 
-class _ByDescription:
+class ByDescription:
     """Reads and plans from a description. Subclasses turn their configuration into one."""
 
     name: ClassVar[str]
@@ -94,17 +110,20 @@ class _ByDescription:
             if pair is None:
                 continue
             found += 1
+            for each in pair:
+                whole(each.get(where.weight, 0), f"{title(obj)} {where.weight}")
             if intent.canary_weight is not None:
                 pair[0][where.weight], pair[1][where.weight] = intent.canary_weight, stable_weight(intent)
         if not found:
+            canary, stable = where.names(intent)
             raise TrafficError(
-                f"{title(obj)} {where.lists}: no list names both {intent.stable_service!r} and "
-                f"{intent.canary_service!r} in {where.service!r}; add the missing backend"
+                f"{title(obj)} {' and '.join(where.lists)}: nothing names both {stable!r} and {canary!r} in "
+                f"{where.service!r}; add the missing backend"
             )
         return replacement(obj, body, f"{title(obj)}: canary {intent.canary_weight} of {intent.max_weight}")
 
 
-class Traefik(_ByDescription):
+class Traefik(ByDescription):
     """A weighted TraefikService."""
 
     name: ClassVar[str] = "traefik"
@@ -115,10 +134,10 @@ class Traefik(_ByDescription):
         parsed = parse(TraefikRouting, dict(config), f"{ROOT}.traefik")
         name = require(parsed.weighted_traefik_service_name, path, "the TraefikService")
         need = Need(group="traefik.io", kind="TraefikService", namespace=intent.namespace, name=name)
-        return Backends(need=need, path=path, lists="spec.weighted.services")
+        return Backends(need=need, path=path, lists=("spec.weighted.services",))
 
 
-class Apisix(_ByDescription):
+class Apisix(ByDescription):
     """Rules of an ApisixRoute; all of them when none is named."""
 
     name: ClassVar[str] = "apisix"
@@ -132,13 +151,13 @@ class Apisix(_ByDescription):
         return Backends(
             need=need,
             path=f"{path}.name",
-            lists="spec.http[*].backends",
+            lists=("spec.http[*].backends",),
             service="serviceName",
             only=parsed.rules if parsed else (),
         )
 
 
-class Weighted(_ByDescription):
+class Weighted(ByDescription):
     """Any object with weighted lists, as the Rollout describes it."""
 
     name: ClassVar[str] = "rollouts.dev/weighted"
@@ -153,22 +172,40 @@ class Weighted(_ByDescription):
             namespace=parsed.namespace or intent.namespace,
             name=require(parsed.name, f"{path}.name", "the object's name"),
         )
-        lists = require(
-            parsed.backends, f"{path}.backends", "the path to the lists, as spec.routes[*].services"
+        where = f"{path}.backends"
+        require(
+            parsed.backends[0] if parsed.backends else "",
+            where,
+            "path to the lists, as spec.routes[*].services",
         )
-        if not all(_SEGMENT.fullmatch(part) for part in lists.split(".")):
-            raise TrafficError(f"{path}.backends: {lists!r} is no path; write it as spec.routes[*].services")
+        for listed in parsed.backends:
+            if not all(_SEGMENT.fullmatch(part) for part in listed.split(".")):
+                raise TrafficError(f"{where}: {listed!r} is no path; write it as spec.routes[*].services")
         return Backends(
-            need=need, path=path, lists=lists, service=parsed.service_field, weight=parsed.weight_field
+            need=need,
+            path=path,
+            lists=parsed.backends,
+            service=parsed.service_field,
+            weight=parsed.weight_field,
+            stable=parsed.stable_name or "",
+            canary=parsed.canary_name or "",
         )
 
 
 def _lists(obj: Manifest, where: Backends) -> Iterator[list[Manifest]]:
-    """Yield the lists of backends. Raises TrafficError when the object has another shape."""
-    for found in _walk(obj, where.lists.split("."), where, title(obj)):
-        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-            raise TrafficError(f"{title(obj)} {where.lists}: must be a list of objects; correct it")
-        yield found
+    """Yield the backends of each split. Raises TrafficError when the object has another shape."""
+    if len(where.lists) == 1:
+        yield from _lists_at(obj, where, where.lists[0])
+        return
+    yield [backend for path in where.lists for listed in _lists_at(obj, where, path) for backend in listed]
+
+
+def _lists_at(obj: Manifest, where: Backends, path: str) -> Iterator[list[Manifest]]:
+    for found in _walk(obj, path.split("."), where, title(obj)):
+        listed = [found] if isinstance(found, dict) and len(where.lists) > 1 else found
+        if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+            raise TrafficError(f"{title(obj)} {path}: must be a list of objects; correct it")
+        yield listed
 
 
 def _walk(node: Any, parts: Sequence[str], where: Backends, at: str) -> Iterator[Any]:
@@ -197,6 +234,13 @@ def _pair(
     backends: list[Manifest], where: Backends, intent: TrafficIntent
 ) -> tuple[Manifest, Manifest] | None:
     """Return the canary's and the stable's entry of a list that has both."""
-    by_name = {backend.get(where.service): backend for backend in backends}
-    canary, stable = by_name.get(intent.canary_service), by_name.get(intent.stable_service)
+    by_name = {_field(backend, where.service): backend for backend in backends}
+    canary, stable = (by_name.get(name) for name in where.names(intent))
     return (canary, stable) if canary is not None and stable is not None else None
+
+
+def _field(backend: Manifest, path: str) -> str | None:
+    node: Any = backend
+    for key in path.split("."):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node if isinstance(node, str) else None

@@ -208,6 +208,81 @@ def _apisix() -> Sample:
     )
 
 
+def _ambassador_weights(stored: Stored) -> list[tuple[int, int]]:
+    canary = stored.get(("Mapping", f"{APP}-canary"))
+    weight = 0 if canary is None else int(canary["spec"]["weight"])
+    return [(100 - weight, weight)]
+
+
+def _app_mesh() -> Sample:
+    targets = [
+        {"virtualNodeRef": {"name": name}, "weight": weight} for name, weight in ((STABLE, 100), (CANARY, 0))
+    ]
+    match = {"match": {"prefix": "/"}}
+    routes = [{"name": "main", "httpRoute": {**match, "action": {"weightedTargets": targets}}}]
+    provider = {"virtualRouter": {"virtualRouterRef": {"name": "some-router"}}}
+    group, pods = "appmesh.k8s.aws/v1beta2", {"podSelector": {"matchLabels": {"app": APP}}}
+
+    def weights(stored: Stored) -> list[tuple[int, int]]:
+        (route,) = stored["VirtualRouter", "some-router"]["spec"]["routes"]
+        found = {
+            to["virtualNodeRef"]["name"]: to["weight"]
+            for to in route["httpRoute"]["action"]["weightedTargets"]
+        }
+        return [(found[STABLE], found[CANARY])]
+
+    nodes = {"canaryVirtualNodeRef": {"name": CANARY}, "stableVirtualNodeRef": {"name": STABLE}}
+    return Sample(
+        routing={"appMesh": {"virtualService": {"name": APP}, "virtualNodeGroup": nodes}},
+        objects=(
+            _object(group, "VirtualService", {"provider": provider}),
+            _object(group, "VirtualRouter", {"routes": routes}, "some-router"),
+            _object(group, "VirtualNode", pods, STABLE),
+            _object(group, "VirtualNode", pods, CANARY),
+        ),
+        collections={
+            "VirtualService": f"{group}/virtualservices",
+            "VirtualRouter": f"{group}/virtualrouters",
+            "VirtualNode": f"{group}/virtualnodes",
+        },
+        weights=weights,
+    )
+
+
+def _preset(
+    name: str, group: str, kind: str, plural: str, spec: Object, listed: Callable[[Object], list[Object]],
+    field: str = "name",
+) -> Sample:  # fmt: skip
+    return Sample(
+        routing={"plugins": {f"rollouts.dev/{name}": {"name": APP}}},
+        objects=(_object(group, kind, spec),),
+        collections={kind: f"{group}/{plural}"},
+        weights=lambda stored: [_by(field, listed(stored[kind, APP]["spec"]))],
+    )
+
+
+def _gloo() -> Sample:
+    destinations = [
+        {"destination": {"kube": {"ref": {"name": name}, "port": 80}}, "weight": weight}
+        for name, weight in ((STABLE, 100), (CANARY, 0))
+    ]
+    route = {"matchers": [{"prefix": "/"}], "routeAction": {"multi": {"destinations": destinations}}}
+
+    def listed(spec: Object) -> list[Object]:
+        found = spec["virtualHost"]["routes"][0]["routeAction"]["multi"]["destinations"]
+        return [{"name": d["destination"]["kube"]["ref"]["name"], "weight": d["weight"]} for d in found]
+
+    spec = {"virtualHost": {"domains": ["shop.test"], "routes": [route]}}
+    return _preset("gloo", "gateway.solo.io/v1", "VirtualService", "virtualservices", spec, listed)
+
+
+_CONTOUR: Object = {"virtualhost": {"fqdn": "shop.test"}, "routes": [{"services": _pair(port=80)}]}
+_OPENSHIFT: Object = {
+    "host": "shop.test",
+    "to": {"kind": "Service", "name": STABLE, "weight": 100},
+    "alternateBackends": [{"kind": "Service", "name": CANARY, "weight": 0}],
+}
+
 SAMPLES: Mapping[str, Sample] = {
     "httproute": _gateway("HTTPRoute", "httpRoute", "v1", hostnames=["shop.test"]),
     "grpcroute": _gateway("GRPCRoute", "grpcRoute", "v1", hostnames=["shop.test"]),
@@ -237,4 +312,39 @@ SAMPLES: Mapping[str, Sample] = {
     ),
     "traefik": _traefik(),
     "apisix": _apisix(),
+    "ambassador": Sample(
+        routing={"ambassador": {"mappings": [APP]}},
+        objects=(
+            _object("getambassador.io/v3alpha1", "Mapping", {"prefix": "/", "service": f"{STABLE}:80"}),
+        ),
+        collections={"Mapping": "getambassador.io/v3alpha1/mappings"},
+        weights=_ambassador_weights,
+    ),
+    "app-mesh": _app_mesh(),
+    "contour": _preset(
+        "contour",
+        "projectcontour.io/v1",
+        "HTTPProxy",
+        "httpproxies",
+        _CONTOUR,
+        lambda spec: spec["routes"][0]["services"],
+    ),
+    "openshift-route": _preset(
+        "openshift-route",
+        "route.openshift.io/v1",
+        "Route",
+        "routes",
+        _OPENSHIFT,
+        lambda spec: [spec["to"], *spec["alternateBackends"]],
+    ),
+    "gloo": _gloo(),
+    "consul": _preset(
+        "consul",
+        "consul.hashicorp.com/v1alpha1",
+        "ServiceSplitter",
+        "servicesplitters",
+        {"splits": _pair("service")},
+        lambda spec: spec["splits"],
+        "service",
+    ),
 }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from rollouts.kube.objects import Manifest
+from rollouts.kube.objects import Manifest, format_time
 from rollouts.testing.router_contract import NOW
 from rollouts.traffic.gateway_api import GatewayApi
-from rollouts.traffic.router import Confidence, TrafficState
+from rollouts.traffic.gateway_config import GROUP
+from rollouts.traffic.gateway_status import SILENCE
+from rollouts.traffic.router import Confidence, TrafficError, TrafficState
 from tests.unit.traffic.routes import INTENT, parent, route, rule
 
 WRITTEN, ACCEPTED = Confidence.WRITTEN, Confidence.ACCEPTED
@@ -80,3 +83,54 @@ def test_the_weakest_route_decides() -> None:
     good = {**route([rule()]), "status": {"parents": [parent()]}}
     silent = route([rule()], name="silent")
     assert read(good, silent).attainable == WRITTEN
+
+
+@pytest.mark.parametrize(
+    ("age", "attainable", "words"),
+    [
+        pytest.param(timedelta(seconds=9), ACCEPTED, "parent 'gateway' has not reported yet", id="new"),
+        pytest.param(SILENCE, WRITTEN, "", id="old"),
+    ],
+)
+def test_a_parent_that_says_nothing_is_waited_for_only_on_a_new_route(
+    age: timedelta, attainable: Confidence, words: str
+) -> None:
+    created = NOW - age
+    state = read(route([rule()], creationTimestamp=format_time(created)))
+    assert (state.confidence, state.attainable) == (WRITTEN, attainable)
+    assert words in state.message
+    assert state.recheck_at == (created + SILENCE if words else None)
+
+
+def test_every_parent_that_the_route_asks_for_is_waited_for() -> None:
+    two = [{"name": "gateway"}, {"name": "gateway", "sectionName": "internal"}]
+    live = route([rule()], creationTimestamp=format_time(NOW))
+    live["spec"]["parentRefs"] = two
+    live["status"] = {"parents": [parent()]}
+    assert read(live).confidence == WRITTEN
+    live["status"]["parents"].append({**parent(), "parentRef": {**two[1], "group": GROUP, "kind": "Gateway"}})
+    assert read(live).confidence == ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("config", "controllers", "seconds"),
+    [
+        pytest.param({}, ("traefik.io/gateway-controller",), 2.5, id="default-covers-traefik"),
+        pytest.param({}, ("rollouts.dev/embedded-gateway",), 0, id="reports-when-in-force"),
+        pytest.param({}, ("rollouts.dev/embedded-gateway", "example.com/gw"), 2.5, id="slowest-decides"),
+        pytest.param({}, (), 2.5, id="nobody-known"),
+        pytest.param({"settleSeconds": 0.5}, ("example.com/gw",), 0.5, id="as-the-user-says"),
+    ],
+)
+def test_data_planes_get_time_after_acceptance(
+    config: dict, controllers: tuple[str, ...], seconds: float
+) -> None:
+    live = route([rule()])
+    live["status"] = {"parents": [{**parent(), "controllerName": name} for name in controllers]}
+    state = GatewayApi().read({"httpRoute": "web", **config}, (live,), INTENT, NOW)
+    assert state.settle == timedelta(seconds=seconds)
+
+
+def test_a_settle_time_that_is_no_time_is_refused() -> None:
+    with pytest.raises(TrafficError, match="settleSeconds"):
+        GatewayApi().needs({"httpRoute": "web", "settleSeconds": -1}, INTENT)

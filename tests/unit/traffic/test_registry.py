@@ -44,7 +44,7 @@ def test_no_traffic_routing_gives_no_router() -> None:
     [
         pytest.param({"gatewayAPI": {}}, 'plugins["argoproj-labs/gatewayAPI"]', id="invented-field"),
         pytest.param({"plugins": {"x/y": {}}}, 'plugins["x/y"]: no such traffic router', id="unknown-plugin"),
-        pytest.param({"appMesh": {}}, "appMesh: this controller has no appMesh router", id="not-yet"),
+        pytest.param({"appmesh": {}}, "trafficRouting.appmesh: unknown field", id="other-case"),
         pytest.param({"plugins": []}, "", id="empty-plugins"),
         pytest.param({"plugins": {PLUGIN: "web"}}, "must be an object, found str", id="no-object"),
         pytest.param({"linkerd": {}}, "trafficRouting.linkerd: unknown field", id="unknown-field"),
