@@ -58,7 +58,7 @@ def lint_documents(text: str | bytes) -> tuple[Finding, ...]:
     be read is one finding.
     """
     try:
-        documents = load_documents(text)
+        documents = [item for document in load_documents(text) for item in _items(document)]
     except YamlError as error:
         column = f" (column {error.column})" if error.column else ""
         return (Finding(error.line, Severity.ERROR, "", "", f"{error.message}{column}"),)
@@ -68,6 +68,20 @@ def lint_documents(text: str | bytes) -> tuple[Finding, ...]:
     for document, missing in missing_references(documents):
         findings.append(_finding(document, missing))
     return tuple(dict.fromkeys(findings))
+
+
+def _items(document: Document) -> list[Document]:
+    """Return the objects of a List, each with its own lines; any other document is its only object."""
+    items = document.manifest.get("items")
+    if not str(document.manifest.get("kind", "")).endswith("List") or not isinstance(items, list):
+        return [document]
+    found: list[Document] = []
+    for index, item in enumerate(items):
+        place = ("items", index)
+        if isinstance(item, dict):
+            lines = {path[2:]: line for path, line in document.lines.items() if path[:2] == place}
+            found.append(Document(item, document.line_of(place), lines))
+    return found
 
 
 def has_errors(findings: tuple[Finding, ...]) -> bool:

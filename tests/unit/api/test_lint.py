@@ -111,6 +111,27 @@ def test_a_null_counts_as_absent() -> None:
     assert lint(rollout("steps: null\nanalysis: null\nmaxSurge: null\n")) == []
 
 
+def test_the_objects_of_a_list_are_checked_each() -> None:
+    text = """\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: argoproj.io/v1alpha1
+  kind: Rollout
+  metadata: {name: web}
+  spec:
+    selector: {matchLabels: {app: web}}
+    template:
+      metadata: {labels: {app: web}}
+      spec: {containers: [{name: web, image: "web:1"}]}
+    strategy:
+      canary:
+        stepz: []
+"""
+    (finding,) = lint_documents(text)
+    assert str(finding).startswith("line 14: error: Rollout web: spec.strategy.canary.stepz: unknown field")
+
+
 def test_two_strategies_are_an_error() -> None:
     (found,) = lint(rollout("steps: []\n") + "    blueGreen: {activeService: a}\n")
     assert found.endswith("Multiple Strategies can not be listed; keep either canary or blueGreen")
