@@ -6,9 +6,12 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from rollouts.clock import Randomness
-from rollouts.kube.errors import TooManyRequests
+from rollouts.kube.errors import Forbidden, Invalid, TooManyRequests
 
 K = TypeVar("K", bound=Hashable)
+
+REFUSED_SECONDS = 5.0
+"""The least wait after a request that the server finds wrong: the same again will be wrong, too."""
 
 
 class Backoff(Generic[K]):
@@ -31,6 +34,8 @@ class Backoff(Generic[K]):
         pause = self._randomness.uniform(ceiling / 2, ceiling)
         if isinstance(error, TooManyRequests):
             return max(pause, error.retry_after)
+        if isinstance(error, Invalid | Forbidden):
+            return max(pause, REFUSED_SECONDS)
         return pause
 
     def succeeded(self, key: K) -> None:

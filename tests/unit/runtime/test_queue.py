@@ -129,3 +129,10 @@ def test_a_pause_is_never_shorter_than_a_429_asked_for():
     error.retry_after = 7.0
     backoff: Backoff[str] = Backoff(Dice())
     assert backoff.failed("a", error) == 7.0
+
+
+@pytest.mark.parametrize("kind", [errors.Invalid, errors.Forbidden])
+def test_a_request_that_the_server_finds_wrong_is_not_hurried(kind):
+    backoff: Backoff[str] = Backoff(Dice())
+    pauses = [backoff.failed("a", kind("wrong")) for _ in range(20)]
+    assert (pauses[0], pauses[-1]) == (5.0, 60.0)
