@@ -66,6 +66,7 @@ BLUE_GREEN: Sequence[Check] = (
     blue_green.point_active_service,
     blue_green.follow_post_promotion,
     blue_green.advance,
+    experiment.follow_experiment,
 )
 
 

@@ -199,6 +199,15 @@ def test_a_new_version_stops_the_experiment_of_the_last_one() -> None:
     assert len(found) == 2
 
 
+def test_a_changed_strategy_stops_the_experiment() -> None:
+    world = updating(basic([step(), {"pause": {}}]))
+    report(world, "Running")
+    world.api.put(objects.SERVICES, {"metadata": {"name": "active"}, "spec": {"selector": {"app": "web"}}})
+    world.spec(strategy={"canary": None, "blueGreen": {"activeService": "active"}})
+    world.settle()
+    assert only(world)["spec"]["terminate"] is True
+
+
 def test_nothing_is_started_on_the_first_deploy_or_while_a_person_pauses() -> None:
     world = basic([step(), {"pause": {}}])
     world.settle()
