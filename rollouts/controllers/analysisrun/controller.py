@@ -16,6 +16,7 @@ from rollouts.controllers.analysisrun.apply import Apply
 from rollouts.controllers.analysisrun.decide import decide
 from rollouts.controllers.analysisrun.jobs import ClusterJobs
 from rollouts.controllers.analysisrun.measuring import Measuring
+from rollouts.controllers.analysisrun.metrics import register_metrics
 from rollouts.controllers.analysisrun.observe import Observer
 from rollouts.controllers.analysisrun.secrets import ClusterSecrets
 from rollouts.kube.events import Recorder
@@ -81,6 +82,7 @@ def add(
     manager: Manager, settings: Settings, providers: ProviderRegistry, http: GuardedHttp | None = None
 ) -> None:
     """Add the controller with these providers; ``http`` is closed when leading ends."""
+    register_metrics(manager, settings.instance_id)
     runner = Runner(providers, manager.clock.now)
     measuring = Measuring(runner, ClusterSecrets(manager.api).read, lambda key: manager.enqueue(NAME, key))
 

@@ -15,6 +15,7 @@ from rollouts.controllers.rollout.decide import decide
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.restart import restart_due
 from rollouts.controllers.rollout.decide.traffic import live_weight
+from rollouts.controllers.rollout.metrics import register_metrics
 from rollouts.controllers.rollout.observe import (
     Observer,
     service_names,
@@ -191,6 +192,7 @@ def register(manager: Manager, settings: Settings) -> None:
         watches.append(Watch(objects.CLUSTER_ANALYSIS_TEMPLATES, _by_index(cache, TEMPLATE_INDEX)))
     plugins = StepPlugins(own_namespace(settings))
     reconciler = RolloutReconciler(cache, manager.recorder, observer, routes, plugins)
+    register_metrics(manager)
     manager.add(Controller("rollout", objects.ROLLOUTS, reconciler, tuple(watches), settings.workers))
     released = Watch(objects.ROLLOUTS, _marked_services(cache))
     manager.add(Controller("service", objects.SERVICES, ServiceReconciler(cache), (released,)))

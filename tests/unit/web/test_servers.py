@@ -12,16 +12,17 @@ import aiohttp
 import pytest
 import yaml
 from aiohttp import web
-from prometheus_client import generate_latest
+from prometheus_client import Gauge, generate_latest
 
 from rollouts import app
 from rollouts.clock import SystemClock, SystemRandomness
 from rollouts.embedded.cluster import EmbeddedCluster
 from rollouts.kube.objects import LEASES
+from rollouts.runtime.gauges import GaugeFamily, ObjectGauges
 from rollouts.runtime.metrics import RuntimeMetrics, new_registry
 from rollouts.settings import Settings
 from rollouts.web.health import Health, health_app
-from rollouts.web.metrics import metrics_app
+from rollouts.web.metrics import LINES_AT_ONCE, metrics_app
 from rollouts.web.server import PortError, serving
 
 
@@ -47,6 +48,29 @@ async def test_metrics_are_what_the_registry_has():
     assert 'rollout_reconcile_bucket{le="0.25",namespace="ns"} 1.0' in text
     assert 'rollout_reconcile_error{namespace="ns"} 1.0' in text
     assert "_created" not in text
+
+
+async def test_a_large_family_is_written_in_pieces_that_make_the_same_text():
+    turns = 0
+
+    class Counting(SystemClock):
+        async def sleep(self, seconds: float) -> None:
+            nonlocal turns
+            turns += 1
+            await super().sleep(seconds)
+
+    registry = new_registry()
+    many = [{"metadata": {"name": f'r{i}\n"\\\\'}} for i in range(2 * LINES_AT_ONCE + 1)]
+    family = GaugeFamily(
+        "some_info", "Help\nover lines", ("name",), lambda o: [((o["metadata"]["name"],), 1)]
+    )
+    ObjectGauges(registry, lambda: many, [family])
+    Gauge("no_samples", "None", ("name",), registry=registry)
+    async with serving(metrics_app(registry, Counting()), "127.0.0.1", 0, "metrics_port") as port:
+        _, text = await get(port, "/metrics")
+    assert text == generate_latest(registry).decode()
+    assert text.count("# TYPE some_info gauge") == 1
+    assert turns == 5
 
 
 async def test_a_port_in_use_is_named_with_its_setting():
