@@ -89,7 +89,8 @@ class ObjectMetric(Metric):
         pairs = ",".join(f'{names[index]}="{{}}"' for index in order)
         line = f"{self.name}{{{{{pairs}}}}} {{}}\n".format
         for labels, value in self.values():
-            yield line(*[labels[index].translate(_ESCAPES) for index in order], floatToGoString(value))
+            number = floatToGoString(value)  # type: ignore[no-untyped-call]
+            yield line(*[labels[index].translate(_ESCAPES) for index in order], number)
 
 
 class _Samples:
