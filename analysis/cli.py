@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 import yaml
 
+from analysis.cli_judge import plan_command, replay_command
 from analysis.conditions.condition import compile_condition, compile_expression
 from analysis.conditions.errors import ConditionError
 from analysis.conditions.values import FloatVector, from_json, go_text
@@ -40,6 +41,10 @@ EXIT_CODES = {Phase.SUCCESSFUL.value: 0, Phase.FAILED.value: 1, Phase.INCONCLUSI
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Analysis templates: check them, try their conditions, run them against the real backend."""
+
+
+main.add_command(replay_command)
+main.add_command(plan_command)
 
 
 @main.command()
