@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from analysis.spec.arguments import merge_arguments
 from analysis.spec.errors import SpecError
-from analysis.spec.templates import flatten
+from analysis.spec.objects import Argument
+from analysis.spec.templates import flatten, resolve_templates
 from rollouts.api.argoproj import rollout as api
 from rollouts.api.argoproj.validation import invalid_spec_message
 from rollouts.api.fielderrors import FieldError, invalid
@@ -40,6 +42,9 @@ def _services(s: RolloutSnapshot) -> Iterator[tuple[str, str]]:
     if s.canary is not None:
         yield f"{STRATEGY}.canary.canaryService", s.canary.canary_service
         yield f"{STRATEGY}.canary.stableService", s.canary.stable_service
+        if s.canary.ping_pong is not None:
+            yield f"{STRATEGY}.canary.pingPong.pingService", s.canary.ping_pong.ping_service
+            yield f"{STRATEGY}.canary.pingPong.pongService", s.canary.ping_pong.pong_service
 
 
 def _service_problems(s: RolloutSnapshot, path: str, name: str) -> Iterator[FieldError]:
@@ -76,15 +81,30 @@ def _analyses(s: RolloutSnapshot) -> Iterator[tuple[str, api.RolloutAnalysis]]:
 
 
 def _template_problems(s: RolloutSnapshot, path: str, wanted: api.RolloutAnalysis) -> Iterator[FieldError]:
+    def find(name: str, cluster: bool) -> Mapping[str, Any] | None:
+        return s.templates.get(TemplateKey(name, cluster))
+
     for index, ref in enumerate(wanted.templates):
         where = f"{path}.templates[{index}].templateName"
         try:
-            specs = flatten((ref,), lambda name, cluster: s.templates.get(TemplateKey(name, cluster)))
+            specs = flatten((ref,), find)
         except SpecError as error:
             yield invalid(where, ref.template_name, str(error))
-            continue
+            return
         if not path.endswith("canary.analysis"):
             yield from _endless(where, ref.template_name, specs)
+    yield from _argument_problems(path, wanted.args, flatten(wanted.templates, find))
+
+
+def _argument_problems(
+    path: str, given: Sequence[api.AnalysisRunArgument], specs: Sequence[Mapping[str, Any]]
+) -> Iterator[FieldError]:
+    """Refuse what could never become a run: better before the update than in its middle."""
+    values = [Argument(name=arg.name, value="known later") for arg in given]
+    try:
+        merge_arguments(resolve_templates(specs).args, values, f"{path}.args")
+    except SpecError as error:
+        yield invalid(f"{path}.args", [arg.name for arg in given], error.message)
 
 
 def _experiment_problems(s: RolloutSnapshot, path: str, step: api.ExperimentStep) -> Iterator[FieldError]:

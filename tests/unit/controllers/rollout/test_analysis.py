@@ -145,6 +145,23 @@ def test_missing_template_makes_the_spec_invalid() -> None:
     assert world.phase == "Healthy"
 
 
+def test_argument_without_a_value_makes_the_spec_invalid_before_any_update() -> None:
+    world = with_template(basic([{"analysis": {"templates": ANALYSIS["templates"]}}]))
+    world.reconcile()
+    assert world.phase == "Degraded"
+    assert "spec.strategy.canary.steps[0].analysis.args" in world.status["message"]
+    assert "args.hash was not resolved" in world.status["message"]
+
+
+def test_two_metrics_of_one_name_make_the_spec_invalid() -> None:
+    templates = [{"templateName": "slo"}, {"templateName": "other"}]
+    world = with_template(basic([{"analysis": {**ANALYSIS, "templates": templates}}]))
+    spec = {"args": [{"name": "hash"}], "metrics": [METRIC]}
+    world.api.put(objects.ANALYSIS_TEMPLATES, {"metadata": {"name": "other"}, "spec": spec})
+    world.reconcile()
+    assert "two metrics have the same name 'success-rate'" in world.status["message"]
+
+
 def test_blue_green_waits_for_the_analysis_before_the_switch() -> None:
     world = with_template(blue_green(prePromotionAnalysis=ANALYSIS))
     world.settle()
