@@ -66,16 +66,6 @@ class Credentials:
         proof = await self._proof(authentication, request.insecure, request.timeout)
         return self._connections.applied(replace(request, headers=_under(request.headers, proof)))
 
-    async def headers(
-        self, authentication: Authentication | None, *, insecure: bool, timeout: float
-    ) -> dict[str, str]:
-        """Return the proof alone, where that is a header. Raises ProviderError."""
-        if authentication is not None and authentication.sigv4 is not None and authentication.sigv4.region:
-            raise ConfigurationError(
-                "authentication.sigv4 is not supported here; use headers, basicAuth or oauth2"
-            )
-        return await self._proof(authentication, insecure, timeout)
-
     async def _signed(self, request: HttpRequest, sigv4: Sigv4, service: str) -> HttpRequest:
         if not service:
             raise ConfigurationError("authentication.sigv4 is supported by provider.prometheus only")

@@ -13,7 +13,7 @@ from analysis.providers.authentication import Credentials, plain_headers
 from analysis.providers.canary.config import CanaryConfig
 from analysis.providers.errors import BackendError, ConfigurationError
 from analysis.providers.http import GuardedHttp, HttpAnswer, HttpRequest
-from analysis.providers.prometheus import ADDRESS_VARIABLE
+from analysis.providers.prometheus import ADDRESS_VARIABLE, SIGNED_SERVICE
 
 LARGE = 200_000
 """Bytes from which reading an answer leaves the event loop."""
@@ -43,20 +43,17 @@ class Backend:
             "end": f"{boundaries[-1]:.3f}",
             "step": f"{config.tick:g}",
         }
-        proof = await self._credentials.headers(
-            config.authentication, insecure=config.insecure, timeout=config.timeout
+        request = HttpRequest(
+            method="POST",
+            url=f"{self._address(config)}/api/v1/query_range",
+            headers={**plain_headers(config.headers), **FORM},
+            body=urlencode(form).encode(),
+            timeout=config.timeout,
+            insecure=config.insecure,
+            repeatable=True,
         )
-        answer = await self._http.send(
-            HttpRequest(
-                method="POST",
-                url=f"{self._address(config)}/api/v1/query_range",
-                headers={**proof, **plain_headers(config.headers), **FORM},
-                body=urlencode(form).encode(),
-                timeout=config.timeout,
-                insecure=config.insecure,
-                repeatable=True,
-            )
-        )
+        proven = await self._credentials.proven(request, config.authentication, sign_as=SIGNED_SERVICE)
+        answer = await self._http.send(proven)
         if len(answer.body) < LARGE:
             return read_vectors(answer, boundaries, config.series_cap)
         return await asyncio.to_thread(read_vectors, answer, boundaries, config.series_cap)
