@@ -343,3 +343,67 @@ def test_the_experiments_pods_are_not_the_rollouts() -> None:
     world = updating(basic([step(), {"pause": {}}]))
     hashes = {pod_template_hash(version["template"]) for version in only(world)["spec"]["templates"]}
     assert len(hashes | {world.hash("v1"), world.hash("v2")}) == 4
+
+
+# -- crashes -------------------------------------------------------------------------------------------------
+
+NEXT = {"": "Running", "Running": "Successful"}
+
+
+def played(verdict: str, fail_at: int | None, *, before: bool) -> World:
+    """Run the step with Experiments that move on by themselves; the write number ``fail_at`` goes wrong."""
+    world = routed([step(*WEIGHED), {"pause": {}}])
+    world.api.change(objects.ROLLOUTS, "web", PORTS)
+    world.settle()
+    count = 0
+
+    def crash(what: str) -> None:
+        nonlocal count
+        count += 1
+        if count - 1 == fail_at:
+            raise errors.Fenced(what)
+
+    if before:
+        world.api.before_write = crash
+    else:
+        world.api.after_write = crash
+    container = {"name": "web", "image": "web:v2", "ports": [{"containerPort": 8080}]}
+    world.api.change(objects.ROLLOUTS, "web", {"spec": {"template": {"spec": {"containers": [container]}}}})
+    for _ in range(200):
+        version = world.api.version
+        try:
+            world.reconcile()
+        except errors.KubeError:
+            continue
+        world.ready_pods()
+        world.accept_route()
+        _move_on(world, verdict)
+        if world.api.version == version:
+            if not world.requeue_at or world.requeue_at <= world.now:
+                return world
+            world.wait((world.requeue_at - world.now).total_seconds())
+    raise AssertionError("does not come to rest")
+
+
+def _move_on(world: World, verdict: str) -> None:
+    """Let a running Experiment end once its traffic is there."""
+    for name, found in experiments(world).items():
+        phase = (found.get("status") or {}).get("phase", "")
+        if phase == "Running" and not found["spec"].get("terminate") and "svc-canary" not in backends(world):
+            continue
+        if phase in NEXT:
+            report(world, verdict if phase == "Running" else "Running", name=name)
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["answer lost", "never sent"])
+@pytest.mark.parametrize("verdict", ["Successful", "Failed"])
+def test_a_crash_at_any_write_of_the_step_ends_the_same(verdict: str, before: bool) -> None:
+    def end(world: World) -> tuple[Any, ...]:
+        index = world.status["currentStepIndex"]
+        return world.phase, index, world.sizes(), backends(world), len(experiments(world))
+
+    plain = played(verdict, None, before=before)
+    assert (plain.phase, len(experiments(plain))) == ("Paused" if verdict == "Successful" else "Degraded", 1)
+    assert set(backends(plain)) == {"stable", "canary"}
+    for at in range(len(plain.api.writes)):
+        assert end(played(verdict, at, before=before)) == end(plain), f"crash at write {at}"
