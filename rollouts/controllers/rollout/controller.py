@@ -143,8 +143,8 @@ def service_weights(snapshot: RolloutSnapshot) -> Mapping[str, int]:
         return {}
     live = live_weight(Draft(snapshot))
     return {
-        snapshot.canary.canary_service: live,
-        snapshot.canary.stable_service: snapshot.max_weight - live,
+        snapshot.canary_service: live,
+        snapshot.stable_service: snapshot.max_weight - live,
     }
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rollouts.controllers.rollout.plugin_calls import PluginAnswer
 
 
+PING, PONG = "ping", "pong"
+
+
 @dataclass(frozen=True, slots=True)
 class TemplateKey:
     """Names an AnalysisTemplate, or a ClusterAnalysisTemplate."""
@@ -187,6 +190,26 @@ class RolloutSnapshot:
     def routed(self) -> bool:
         """Tell whether a router shifts the weights."""
         return bool(self.canary and self.canary.traffic_routing is not None)
+
+    @cached_property
+    def stable_service(self) -> str:
+        """Return the Service of the stable version; with ping-pong the two take turns."""
+        return self._services()[0]
+
+    @cached_property
+    def canary_service(self) -> str:
+        """Return the Service of the new version; with ping-pong the two take turns."""
+        return self._services()[1]
+
+    def _services(self) -> tuple[str, str]:
+        if self.canary is None:
+            return "", ""
+        turns = self.canary.ping_pong
+        if turns is None:
+            return self.canary.stable_service, self.canary.canary_service
+        if self.status.canary.stable_ping_pong == PONG:
+            return turns.pong_service, turns.ping_service
+        return turns.ping_service, turns.pong_service
 
     @cached_property
     def max_weight(self) -> int:

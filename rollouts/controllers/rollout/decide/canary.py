@@ -189,7 +189,7 @@ def _routes_in_force(d: Draft) -> bool:
 
 
 def _canary_selected(d: Draft) -> bool:
-    service = d.s.canary.canary_service if d.s.canary else ""
+    service = d.s.canary_service
     return not service or (d.s.new is not None and d.s.service_hash(service) == d.s.new.hash)
 
 

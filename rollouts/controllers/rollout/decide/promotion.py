@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollouts.controllers.rollout.decide.draft import Draft
+from rollouts.controllers.rollout.snapshot import PING, PONG
 
 
 def promote(d: Draft, reason: str) -> None:
@@ -18,6 +19,10 @@ def promote(d: Draft, reason: str) -> None:
     current = d.status.get("currentPodHash")
     if d.status.get("stableRS") != current:
         d.set("stableRS", current)
+        if d.s.canary is not None and d.s.canary.ping_pong is not None:
+            # The Service that brought the new version in is the stable one from now on: no selector moves.
+            is_ping = d.s.status.canary.stable_ping_pong == PING
+            d.part("canary")["stablePingPong"] = PONG if is_ping else PING
         text = f"Rollout completed update to revision {d.revision} ({current}): {reason}"
         d.tell("RolloutCompleted", text)
 

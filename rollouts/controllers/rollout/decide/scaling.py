@@ -72,7 +72,7 @@ def _selected_floor(d: Draft) -> int:
     """Return 1 while a stable Service selects the old version: it keeps a pod until the Service moves."""
     s = d.s
     assert s.canary is not None  # noqa: S101 - the canary pipeline
-    selected = s.service_hash(s.canary.stable_service)
+    selected = s.service_hash(s.stable_service)
     return 1 if s.replicas > 0 and s.stable is not None and selected == s.stable.hash else 0
 
 
@@ -325,7 +325,7 @@ def still_reached(d: Draft, rs: ReplicaSet) -> bool:
     assert s.canary is not None  # noqa: S101 - one of the two strategies
     live = d.traffic.live_weight if d.traffic is not None else 0
     settled = d.traffic is not None and d.traffic.settled
-    for service, weight in ((s.canary.canary_service, live), (s.canary.stable_service, s.max_weight - live)):
+    for service, weight in ((s.canary_service, live), (s.stable_service, s.max_weight - live)):
         if service and s.service_hash(service) == rs.hash and (not s.routed or weight > 0 or not settled):
             return True
     return False

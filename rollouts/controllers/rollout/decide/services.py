@@ -54,14 +54,15 @@ def point_canary_services(d: Draft) -> bool:
     """
     s = d.s
     assert s.canary is not None  # noqa: S101 - the canary pipeline
-    stable_name, canary_name = s.canary.stable_service, s.canary.canary_service
+    stable_name, canary_name = s.stable_service, s.canary_service
     if stable_name and may_select(d, stable_name, s.stable):
         assert s.stable is not None  # noqa: S101 - may_select said so
         switch(d, stable_name, s.stable.hash)
     if not canary_name:
         return False
     target = None if s.aborted else s.new
-    if target is not None and may_select(d, canary_name, target) and _may_leave(d, canary_name, target):
+    ready = s.canary.ping_pong is not None or may_select(d, canary_name, target)
+    if target is not None and ready and _may_leave(d, canary_name, target):
         switch(d, canary_name, target.hash)
     elif _overtaken(d, canary_name) and _quiet(d) and may_select(d, canary_name, s.stable):
         switch(d, canary_name, s.status.stable_rs)

@@ -187,8 +187,8 @@ def safe_weight(d: Draft, wanted: int, live: int) -> int:
     if stable is None or (stable.available == 0 and s.replicas > 0):
         d.wait("the stable version to have pods before traffic goes back to it")
         return live
-    if s.canary.stable_service and s.service_hash(s.canary.stable_service) != stable.hash:
-        d.wait(f"Service {s.canary.stable_service} to select the stable version")
+    if s.stable_service and s.service_hash(s.stable_service) != stable.hash:
+        d.wait(f"Service {s.stable_service} to select the stable version")
         return live
     if _dynamic(d):
         carried = s.max_weight * min(stable.available, s.replicas) // max(1, s.replicas)
@@ -201,8 +201,8 @@ def _canary_can_take_more(d: Draft) -> bool:
     assert s.canary is not None  # noqa: S101 - only a canary is routed
     if s.new is None or s.new.available == 0:
         return False
-    if s.canary.canary_service and s.service_hash(s.canary.canary_service) != s.new.hash:
-        d.wait(f"Service {s.canary.canary_service} to select the new version")
+    if s.canary_service and s.service_hash(s.canary_service) != s.new.hash:
+        d.wait(f"Service {s.canary_service} to select the new version")
         return False
     return True
 
@@ -216,8 +216,8 @@ def intent_for(d: Draft, weight: int | None) -> TrafficIntent:
     return TrafficIntent(
         rollout=s.name,
         namespace=s.namespace,
-        stable_service=s.canary.stable_service,
-        canary_service=s.canary.canary_service,
+        stable_service=s.stable_service,
+        canary_service=s.canary_service,
         stable_hash=s.stable.hash if s.stable else "",
         canary_hash=s.new.hash if s.new else "",
         canary_weight=weight,
@@ -286,8 +286,8 @@ def _record_weights(d: Draft, weight: int, verified: bool | None) -> None:
     additional = experiment.wanted(d)
     rest = max(0, s.max_weight - weight - sum(part.weight for part in additional))
     weights: dict[str, Any] = {
-        "canary": _destination(weight, s.canary.canary_service, canary_hash),
-        "stable": _destination(rest, s.canary.stable_service, stable_hash),
+        "canary": _destination(weight, s.canary_service, canary_hash),
+        "stable": _destination(rest, s.stable_service, stable_hash),
     }
     if additional:
         parts = [_destination(part.weight, part.service, part.pod_hash) for part in additional]

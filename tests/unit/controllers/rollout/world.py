@@ -374,6 +374,13 @@ def routed(steps: Sequence[Manifest] = (), *, replicas: int = 4, **canary: Any) 
     return World(rollout_spec(strategy, replicas=replicas), services=("canary", "stable"), route=True)
 
 
+def ping_pong(steps: Sequence[Manifest] = ()) -> World:
+    """Return a world with a canary whose two Services take turns."""
+    turns = {"pingService": "stable", "pongService": "canary"}
+    strategy = {"canary": {"steps": list(steps), "pingPong": turns, "trafficRouting": GATEWAY}}
+    return World(rollout_spec(strategy), services=("canary", "stable"), route=True)
+
+
 def blue_green(*, replicas: int = 2, **strategy: Any) -> World:
     """Return a world with a blue-green Rollout."""
     names = ("active", "preview")
