@@ -38,11 +38,12 @@ def is_objective(document: Mapping[str, Any]) -> bool:
 
 def problems(spec: ServiceLevelObjectiveSpec, path: str = "spec") -> tuple[SpecError, ...]:
     """Return everything that is wrong with an objective, unknown fields included."""
-    found = [*_unknown(spec, path), *_problems(spec)]
+    found = [*_unknown(spec, path), *rule_problems(spec)]
     return tuple(_moved(problem, path) for problem in found)
 
 
-def _problems(spec: ServiceLevelObjectiveSpec) -> Iterator[SpecError]:
+def rule_problems(spec: ServiceLevelObjectiveSpec) -> Iterator[SpecError]:
+    """Yield what is wrong with an objective below ``spec``; unknown fields are not looked for."""
     if not 0 < spec.objective < 1:
         hint = (
             f": write {spec.objective / 100:g} for {spec.objective:g} %" if 1 < spec.objective < 100 else ""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 
-from rollouts.api.argoproj.kinds import GROUP, KINDS, VERSION, Column, Kind, Scale
+from rollouts.api.argoproj.kinds import KINDS, VERSION, Column, Kind, Scale
+from rollouts.api.rolloutsdev.kinds import OWN_KINDS
 from rollouts.api.schema import kind_schema
 
+ALL_KINDS = (*KINDS.values(), *OWN_KINDS.values())
 _HEADER = (
     "# Written by `python -m rollouts.api.crdgen` from the models in rollouts/api; change those instead.\n"
 )
@@ -23,7 +26,7 @@ def definition(kind: Kind) -> dict[str, Any]:
         "kind": "CustomResourceDefinition",
         "metadata": {"name": kind.crd_name},
         "spec": {
-            "group": GROUP,
+            "group": kind.group,
             "names": {
                 "kind": kind.kind,
                 "listKind": f"{kind.kind}List",
@@ -84,13 +87,18 @@ def render(kind: Kind) -> str:
 
 def file_name(kind: Kind) -> str:
     """Return the name of a kind's file."""
-    return f"{GROUP}_{kind.plural}.yaml"
+    return f"{kind.group}_{kind.plural}.yaml"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for group in sorted({kind.group for kind in ALL_KINDS}):
+        yield from folder.glob(f"{group}_*.yaml")
 
 
 def stale_files(folder: Path) -> tuple[str, ...]:
     """Return the names of files that are missing, differ, or belong to no kind."""
-    wanted = {file_name(kind): render(kind) for kind in KINDS.values()}
-    present = {path.name: path.read_text("utf-8") for path in folder.glob(f"{GROUP}_*.yaml")}
+    wanted = {file_name(kind): render(kind) for kind in ALL_KINDS}
+    present = {path.name: path.read_text("utf-8") for path in _files(folder)}
     names = sorted(wanted.keys() | present.keys())
     return tuple(name for name in names if wanted.get(name) != present.get(name))
 
@@ -98,8 +106,8 @@ def stale_files(folder: Path) -> tuple[str, ...]:
 def write(folder: Path) -> None:
     """Write all files, and remove those of kinds that no longer exist."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {file_name(kind): render(kind) for kind in KINDS.values()}
-    for path in folder.glob(f"{GROUP}_*.yaml"):
+    wanted = {file_name(kind): render(kind) for kind in ALL_KINDS}
+    for path in list(_files(folder)):
         if path.name not in wanted:
             path.unlink()
     for name, text in wanted.items():

@@ -15,6 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from analysis.slo.model import ServiceLevelObjectiveSpec
+from analysis.slo.validation import rule_problems
 from analysis.spec.objects import AnalysisRunSpec, AnalysisTemplateSpec
 from analysis.spec.validation import problems
 from rollouts.api.argoproj.application_validation import validate_application, validate_application_set
@@ -25,6 +27,8 @@ from rollouts.api.fielderrors import FieldError, from_validation_error
 from rollouts.api.fields import inactive_fields, unknown_fields_with_hints, without_nulls
 from rollouts.api.lint_promql import query_problems
 from rollouts.api.lint_references import missing_references
+from rollouts.api.rolloutsdev.kinds import API_VERSION as OWN_API_VERSION
+from rollouts.api.rolloutsdev.kinds import OWN_KINDS
 from rollouts.api.yamlio import Document, YamlError, load_documents
 
 
@@ -95,7 +99,7 @@ def _document_findings(document: Document) -> Iterator[Finding]:
     for field, value in (("apiVersion", api_version), ("kind", name)):
         if not value:
             yield _error(document, field, "Required value: every object says what it is")
-    kind = kind_of(api_version, name)
+    kind = OWN_KINDS.get(name) if api_version == OWN_API_VERSION else kind_of(api_version, name)
     if kind is None:
         yield from _misspelt_kind(document, api_version, name)
         return
@@ -119,14 +123,15 @@ _AS_JSON: dict[str, Any] = {"mode": "json", "by_alias": True, "exclude_unset": T
 
 
 def _misspelt_kind(document: Document, api_version: str, name: str) -> Iterator[Finding]:
-    if api_version != API_VERSION and not (name in KINDS and api_version.startswith("argoproj.io/")):
-        return
-    if name in KINDS:
-        yield _error(document, "apiVersion", f"Unsupported value: {api_version}: wanted {API_VERSION}")
-        return
-    close = get_close_matches(name, KINDS, n=1, cutoff=0.8)
-    if close:
-        yield _error(document, "kind", f"unknown kind {name}; did you mean {close[0]}?")
+    for kinds, wanted in ((KINDS, API_VERSION), (OWN_KINDS, OWN_API_VERSION)):
+        if api_version.partition("/")[0] != wanted.partition("/")[0]:
+            continue
+        if name in kinds and api_version != wanted:
+            yield _error(document, "apiVersion", f"Unsupported value: {api_version}: wanted {wanted}")
+            return
+        close = get_close_matches(name, kinds, n=1, cutoff=0.8) if api_version == wanted else []
+        if close:
+            yield _error(document, "kind", f"unknown kind {name}; did you mean {close[0]}?")
 
 
 def _metadata_findings(document: Document, manifest: Mapping[str, Any]) -> Iterator[Finding]:
@@ -185,6 +190,11 @@ def _analysis_rules(model: type[AnalysisTemplateSpec] | type[AnalysisRunSpec]) -
     return rules
 
 
+def _objective_rules(manifest: Mapping[str, Any]) -> Iterator[Complaint]:
+    spec = ServiceLevelObjectiveSpec.model_validate(manifest.get("spec"))
+    yield from ((problem.path, problem.message) for problem in rule_problems(spec))
+
+
 _RULES: dict[str, Rules] = {
     "Rollout": _field_rules(validate_rollout),
     "AnalysisTemplate": _analysis_rules(AnalysisTemplateSpec),
@@ -193,6 +203,7 @@ _RULES: dict[str, Rules] = {
     "Experiment": _field_rules(validate_experiment),
     "Application": _field_rules(validate_application),
     "ApplicationSet": _field_rules(validate_application_set),
+    "ServiceLevelObjective": _objective_rules,
 }
 
 

@@ -44,7 +44,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of this API group."""
+    """A kind of an API group of ours, by default of this one."""
 
     kind: str
     plural: str
@@ -55,6 +55,7 @@ class Kind:
     status: bool = False
     """Whether status is a subresource: then a write to it does not raise the generation."""
     scale: Scale | None = None
+    group: str = GROUP
 
     @property
     def singular(self) -> str:
@@ -64,7 +65,7 @@ class Kind:
     @property
     def crd_name(self) -> str:
         """Return the name of the CustomResourceDefinition."""
-        return f"{self.plural}.{GROUP}"
+        return f"{self.plural}.{self.group}"
 
 
 _AGE = Column("Age", "date", ".metadata.creationTimestamp", "Time since the object was created")
