@@ -53,12 +53,12 @@ def test_the_examples_have_no_findings(path: Path) -> None:
 @pytest.mark.parametrize(
     ("seen", "written", "finding"),
     [
-        ("objective: 0.999", "objective: 99.9", "spec.objective, wanted a share between 0 and 1, not 99.9"),
-        ("bad: errors_total", "bad: sum(errors_total)", "spec.indicator.ratio.bad, is a query without"),
+        ("objective: 0.999", "objective: 99.9", "spec.objective: wanted a share between 0 and 1, not 99.9"),
+        ("bad: errors_total", "bad: sum(errors_total)", "spec.indicator.ratio.bad: is a query without"),
         (
             "spec:\n",
             "spec:\n  windows: 7d\n",
-            "spec.windows, unknown field: nothing reads it; did you mean window?",
+            "spec.windows: unknown field: nothing reads it; did you mean window?",
         ),
         ("objective: 0.999", 'objective: "0.999"', "spec.objective"),
         ("  objective: 0.999\n", "", "spec.objective"),
