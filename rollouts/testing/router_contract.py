@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from rollouts.api.selectors import matches
 from rollouts.kube.objects import Manifest, labels_of, name_of, namespace_of, resource_version
 from rollouts.traffic.router import (
     Config,
@@ -31,7 +32,6 @@ from rollouts.traffic.router import (
     TrafficIntent,
     TrafficRouter,
 )
-from rollouts.traffic.selectors import selects
 
 FOREIGN = "kept-by-the-router"
 """A value that a case plants in fields which the router does not own."""
@@ -273,7 +273,7 @@ def _covers(need: Need, obj: Manifest) -> bool:
     group, kind, namespace, name = identity(obj)
     if (need.group, need.kind, need.namespace) != (group, kind, namespace):
         return False
-    return selects(need.selector, labels_of(obj)) if need.selector is not None else need.name == name
+    return matches(need.selector, labels_of(obj)) if need.selector is not None else need.name == name
 
 
 def _stored(body: Manifest, version: str) -> Manifest:

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field, StrictBool
 
 from rollouts.api.base import ApiModel, FreeForm, NoneAsEmpty
+from rollouts.api.selectors import matches
 from rollouts.kube.objects import Manifest, labels_of, name_of, namespace_of
 from rollouts.traffic.config import ROOT, parse
 from rollouts.traffic.router import Config, Need, TrafficError, TrafficIntent
-from rollouts.traffic.selectors import check_selector, selects
+from rollouts.traffic.selectors import check_selector
 
 GROUP = "gateway.networking.k8s.io"
 NAME = "argoproj-labs/gatewayAPI"
@@ -144,7 +145,7 @@ def targets(config: GatewayConfig, intent: TrafficIntent, live: Sequence[Manifes
     for kind, selector, path in _selectors(config):
         for obj in sorted(mine, key=name_of):
             key = (kind.kind, name_of(obj))
-            if obj["kind"] == kind.kind and key not in found and selects(selector, labels_of(obj)):
+            if obj["kind"] == kind.kind and key not in found and matches(selector, labels_of(obj)):
                 wanted = Wanted(kind, name_of(obj), False, config.rule_name or "", path)
                 found[key] = Target(wanted, obj)
     if not found:

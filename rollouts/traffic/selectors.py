@@ -1,4 +1,4 @@
-"""Label selectors (metav1.LabelSelector) on plain mappings."""
+"""What is wrong with a label selector in a router's configuration; matching is `rollouts.api.selectors`."""
 
 from __future__ import annotations
 
@@ -24,24 +24,3 @@ def check_selector(selector: Mapping[str, Any], path: str) -> None:
                 f"{path}.matchExpressions[{index}].operator: {operator!r} is unknown; "
                 "use In, NotIn, Exists or DoesNotExist"
             )
-
-
-def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Tell whether the selector matches the labels. An empty selector matches everything."""
-    wanted = selector.get("matchLabels") or {}
-    if any(labels.get(key) != value for key, value in wanted.items()):
-        return False
-    return all(_holds(expression, labels) for expression in selector.get("matchExpressions") or ())
-
-
-def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = expression.get("key"), expression.get("values") or ()
-    match expression.get("operator"):
-        case "In":
-            return labels.get(str(key)) in values
-        case "NotIn":
-            return labels.get(str(key)) not in values
-        case "Exists":
-            return key in labels
-        case _:
-            return key not in labels

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from rollouts.api.selectors import SelectorError, matches
 from rollouts.kube.objects import Manifest, ReadOnly, is_deleting, labels_of, parse_time
 
 
@@ -50,25 +51,7 @@ def selects(selector: ReadOnly | None, obj: ReadOnly) -> bool:
 
     A missing or empty selector selects nothing: a controller must never own everything by accident.
     """
-    if not selector:
+    try:
+        return bool(selector) and matches(selector or {}, labels_of(obj))
+    except SelectorError:
         return False
-    labels = labels_of(obj)
-    exact: Mapping[str, str] = selector.get("matchLabels") or {}
-    if any(labels.get(name) != value for name, value in exact.items()):
-        return False
-    return all(_meets(labels, requirement) for requirement in selector.get("matchExpressions") or ())
-
-
-def _meets(labels: Mapping[str, str], requirement: ReadOnly) -> bool:
-    value = labels.get(str(requirement.get("key")))
-    match requirement.get("operator"):
-        case "In":
-            return value in (requirement.get("values") or ())
-        case "NotIn":
-            return value not in (requirement.get("values") or ())
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case _:
-            return False
