@@ -143,7 +143,17 @@ class VectorisedJudge:
         D = np.maximum(D_d, 1 + np.clip(load, 1, 10) * (np.maximum(1, np.maximum(D_t, D_c)) - 1))
         return np.maximum(D, mixed("b", self.bnu, self.b1)) if self.sticky else D
 
+    def _lose(self, runs: NDArray[np.bool_]) -> None:
+        """Forget everything but the priors."""
+        for sums in (self.L, self.S, self.V, self.U, self.X, self.block, self.out):
+            sums[runs] = 0
+        for sums in (self.t1, self.t2, self.tnu, self.d1, self.dnu, self.b1, self.bnu):
+            sums[runs] = 0
+        self.held[runs] = self.heldb[runs] = np.nan
+
     def tick(self, batch: Batch) -> None:
+        if batch.lost is not None:
+            self._lose(batch.lost)
         c, m = batch.canary
         live = ~batch.void & (m.sum(1) > 0) & (np.where(self.out, 0, batch.stable[1]).sum(1) > 0)
         E, N, r, live = self._stable(*batch.stable, live)
@@ -198,6 +208,21 @@ class Outcome:
         return float(np.quantile(self.errors[self.aborted >= 0], quantile))
 
 
+def rules(batches: list[Batch]) -> tuple[int, int]:
+    """Return how many runs two rules of today abort: over 1 %, and over twice the baseline.
+
+    Windows of a minute; the fourth that is over aborts.
+    """
+    counts = np.array(
+        [[b.canary[0].sum(1), b.canary[1].sum(1), b.stable[0].sum(1), b.stable[1].sum(1)] for b in batches]
+    )
+    counts *= np.array([~b.void for b in batches])[:, None, :]
+    windows = counts[: len(batches) // 4 * 4].reshape(-1, 4, 4, counts.shape[2]).sum(1)
+    canary, stable = over(windows[:, 0], windows[:, 1]), over(windows[:, 2], windows[:, 3])
+    fixed, twice = ((hit.sum(0) >= 4).sum() for hit in (canary > 0.01, canary > 2 * stable))
+    return int(fixed), int(twice)
+
+
 def play(
     world: World,
     runs: int,
@@ -206,8 +231,12 @@ def play(
     *,
     cold: float = 0.0,
     sticky: bool = False,
+    keep: list[Batch] | None = None,
 ) -> dict[str, Outcome]:
-    """Simulate one row and judge it under each profile. Fast and careful share one judge."""
+    """Simulate one row and judge it under each profile. Fast and careful share one judge.
+
+    ``keep`` takes the batches of the release, for other rules to look at.
+    """
     simulation = Simulation(world, runs, seed)
     informed = VectorisedJudge(runs, cold=cold, sticky=sticky)
     informed.look_back(list(simulation.look_back()))
@@ -219,6 +248,8 @@ def play(
     served = []
     for batch in simulation.release():
         served.append(batch.served)
+        if keep is not None:
+            keep.append(batch)
         seen = {}
         for judge in judges:
             judge.tick(batch)

@@ -46,6 +46,8 @@ class World:
     merge: float = 0.0
     reset: float = 0.0
     restart: int = 0
+    """ticks that a restart loses"""
+    state_lost: bool = False
 
     @property
     def ticks(self) -> int:
@@ -64,6 +66,8 @@ class Batch:
     young: Array
     void: NDArray[np.bool_]
     served: Array
+    lost: NDArray[np.bool_] | None = None
+    """Runs whose judge loses its state before this tick."""
 
 
 def grouped(counts: Array, groups: int) -> Array:
@@ -138,7 +142,8 @@ class Simulation:
             grouped(canary_n, 4),
         ]
         groups, void = self._read(groups, number)
-        return Batch((groups[0], groups[1]), (groups[2], groups[3]), young, void, served)
+        lost = self.lost_at + w.restart == number if w.state_lost else None
+        return Batch((groups[0], groups[1]), (groups[2], groups[3]), young, void, served, lost)
 
     def _rates(self, pods: int, ages: Array, now: float, number: int) -> Array:
         w, rng = self.world, self.rng
