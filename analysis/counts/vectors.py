@@ -36,11 +36,33 @@ def boundaries(start: float, end: float, tick: float) -> tuple[float, ...]:
     return tuple(start + i * tick for i in range(int((end - start) / tick + 1e-6) + 1))
 
 
-def read_matrix(result: Any, asked: Sequence[float], cap: int) -> Vectors:
-    """Read ``data.result`` of a range query. Raises CountsError.
+class MatrixReader:
+    """Reads ``data.result`` of a range query in portions, so that a long one need not be read at once."""
 
-    A value that is not a number (NaN, infinite, negative) is left out, as if the series were not there.
-    """
+    def __init__(self, asked: Sequence[float]) -> None:
+        self._asked = tuple(asked)
+        self._index = {round(moment, 3): i for i, moment in enumerate(asked)}
+        self._vectors: list[dict[LabelSet, float]] = [{} for _ in asked]
+
+    def add(self, portion: Iterable[Any]) -> None:
+        """Take some series. Raises CountsError.
+
+        A value that is not a number (NaN, infinite, negative) is left out, as if it were not there.
+        """
+        for series in portion:
+            labels, points = _series(series)
+            for moment, value in points:
+                position = self._index.get(round(moment, 3))
+                if position is not None and math.isfinite(value) and value >= 0:
+                    self._vectors[position][labels] = value
+
+    def vectors(self) -> Vectors:
+        """Return what was read."""
+        return Vectors(self._asked, tuple(self._vectors))
+
+
+def checked_matrix(result: Any, cap: int) -> list[Any]:
+    """Return the series of an answer, still to be read. Raises CountsError when there are too many."""
     if not isinstance(result, list):
         raise CountsError("the backend's result is not a list of series")
     if len(result) > cap:
@@ -48,15 +70,14 @@ def read_matrix(result: Any, asked: Sequence[float], cap: int) -> Vectors:
             f"the query gives {len(result)} series, more than {cap}: use {{{{selector}}}} in it, or aggregate"
             " with sum by (pod, …)"
         )
-    index = {round(moment, 3): i for i, moment in enumerate(asked)}
-    vectors: list[dict[LabelSet, float]] = [{} for _ in asked]
-    for series in result:
-        labels, points = _series(series)
-        for moment, value in points:
-            position = index.get(round(moment, 3))
-            if position is not None and math.isfinite(value) and value >= 0:
-                vectors[position][labels] = value
-    return Vectors(tuple(asked), tuple(vectors))
+    return result
+
+
+def read_matrix(result: Any, asked: Sequence[float], cap: int) -> Vectors:
+    """Read a whole answer at once. Raises CountsError."""
+    reader = MatrixReader(asked)
+    reader.add(checked_matrix(result, cap))
+    return reader.vectors()
 
 
 def _series(series: Any) -> tuple[LabelSet, Iterable[tuple[float, float]]]:

@@ -8,16 +8,21 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from analysis.counts.vectors import Vectors, read_matrix
+from analysis.counts.vectors import MatrixReader, Vectors, checked_matrix
 from analysis.providers.authentication import Credentials, plain_headers
 from analysis.providers.canary.config import CanaryConfig
 from analysis.providers.errors import BackendError, ConfigurationError
 from analysis.providers.http import GuardedHttp, HttpAnswer, HttpRequest
 from analysis.providers.prometheus import ADDRESS_VARIABLE, SIGNED_SERVICE
 
-LARGE = 200_000
-"""Bytes from which reading an answer leaves the event loop."""
+PORTION = 50
+"""Series that are read before the event loop has a turn."""
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def breathe() -> None:
+    """Let others have a turn; no time passes."""
+    await asyncio.sleep(0)  # noqa: TID251 - it waits for nothing
 
 
 class Backend:
@@ -54,9 +59,12 @@ class Backend:
         )
         proven = await self._credentials.proven(request, config.authentication, sign_as=SIGNED_SERVICE)
         answer = await self._http.send(proven)
-        if len(answer.body) < LARGE:
-            return read_vectors(answer, boundaries, config.series_cap)
-        return await asyncio.to_thread(read_vectors, answer, boundaries, config.series_cap)
+        series = checked_matrix(_result(answer), config.series_cap)
+        reader = MatrixReader(boundaries)
+        for first in range(0, len(series), PORTION):
+            reader.add(series[first : first + PORTION])
+            await breathe()
+        return reader.vectors()
 
     def _address(self, config: CanaryConfig) -> str:
         address = (config.address or self._default_address).rstrip("/")
@@ -66,11 +74,6 @@ class Backend:
                 f" {ADDRESS_VARIABLE}"
             )
         return address
-
-
-def read_vectors(answer: HttpAnswer, boundaries: Sequence[float], cap: int) -> Vectors:
-    """Return counters at each boundary. Raises BackendError with what the server said, or CountsError."""
-    return read_matrix(_result(answer), boundaries, cap)
 
 
 def _result(answer: HttpAnswer) -> Any:

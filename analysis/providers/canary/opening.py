@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import takewhile
 
 from analysis.counts.arms import Arm
@@ -17,6 +17,7 @@ from analysis.judges.trial import Terms, begin, slow_shares
 from analysis.providers.canary.config import CanaryConfig
 from analysis.providers.canary.intervals import (
     Answers,
+    Interval,
     edges_for,
     pods_at,
     print_at,
@@ -44,54 +45,90 @@ class Opening:
     canary_from: float | None
 
 
-def read_history(config: CanaryConfig, answers: Answers) -> Opening:
-    """Return what happened before the canary's first request. Raises NoCounters or CountsError."""
-    edges = edges_for(config, answers)
-    if config.latency is not None and not edges:
-        raise NoCounters("the query for latency.buckets gives no series")
-    groups = Groups({}).with_pods(pods_at(config, answers, 0), ALWAYS)
-    intervals = []
-    for known, interval in read_intervals(config, answers, groups, edges):
-        groups = known
-        intervals.append(interval)
-    quiet = list(takewhile(lambda interval: not interval.requests(Arm.CANARY), intervals))
-    canary_from = intervals[len(quiet)].start if len(quiet) < len(intervals) else None
-    return Opening(groups, tuple(ticks_of(groups, interval, edges) for interval in quiet), canary_from)
+@dataclass(slots=True)
+class HistoryReader:
+    """Reads an answer about the past interval by interval, so that a long one need not be read at once."""
+
+    config: CanaryConfig
+    answers: Answers
+    edges: tuple[float, ...]
+    groups: Groups
+    intervals: list[Interval]
+
+    @classmethod
+    def of(cls, config: CanaryConfig, answers: Answers) -> HistoryReader:
+        """Return a reader at the first boundary. Raises NoCounters or CountsError."""
+        edges = edges_for(config, answers)
+        if config.latency is not None and not edges:
+            raise NoCounters("the query for latency.buckets gives no series")
+        return cls(config, answers, edges, Groups({}).with_pods(pods_at(config, answers, 0), ALWAYS), [])
+
+    def steps(self) -> Iterator[None]:
+        """Read one interval at each step."""
+        for known, interval in read_intervals(self.config, self.answers, self.groups, self.edges):
+            self.groups = known
+            self.intervals.append(interval)
+            yield
+
+    def opening(self) -> Opening:
+        """Return what happened before the canary's first request."""
+        quiet = list(takewhile(lambda interval: not interval.requests(Arm.CANARY), self.intervals))
+        there = len(quiet) < len(self.intervals)
+        return Opening(
+            self.groups,
+            tuple(ticks_of(self.groups, interval, self.edges) for interval in quiet),
+            self.intervals[len(quiet)].start if there else None,
+        )
 
 
-def opened(
-    config: CanaryConfig, answers: Answers, opening: Opening, history: History, *, lost: bool = False
-) -> Session:
-    """Return a session that judges from the end of ``answers`` on. Raises NoCounters or CountsError.
+@dataclass(slots=True)
+class Opener:
+    """Makes a session that judges from the end of ``answers`` on; learning takes one step a question.
 
     ``history`` teaches the priors; it is that of ``opening`` or an older one. ``lost`` says that the state of
     an earlier session is gone: then nothing is learnt, as it was studied.
     """
-    if not any(pod.arm is Arm.STABLE for pod in pods_at(config, answers, -1)):
-        raise NoCounters(f"the stable version {config.stable} has no counters")
-    edges = edges_for(config, answers)
-    history = () if lost else history[-FULL_LOOK_BACK:]
-    profile, why = _profile(config, history)
-    if lost:
-        why = "the state of this judge was lost"
-    questions = range(len(edges) or 1)
-    end = answers[0].boundaries[-1]
-    return Session(
-        config=config.digest(),
-        terms=_terms(config, profile, edges),
-        trial=begin(
-            tuple(_sums(profile, [ticks[q] for ticks in history]) for q in questions),
-            tuple(slow_shares(tuple(ticks[q] for ticks in history)) for q in questions),
-        ),
-        groups=opening.groups,
-        position=end,
-        print=print_at(answers, end),
-        began_at=end,
-        good_at=end,
-        why=why,
-        look_back=len(history),
-        lost=lost,
-    )
+
+    config: CanaryConfig
+    answers: Answers
+    opening: Opening
+    history: History
+    lost: bool = False
+    learnt: list[Sums] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not any(pod.arm is Arm.STABLE for pod in pods_at(self.config, self.answers, -1)):
+            raise NoCounters(f"the stable version {self.config.stable} has no counters")
+        self.history = () if self.lost else self.history[-FULL_LOOK_BACK:]
+
+    def steps(self) -> Iterator[None]:
+        """Learn about one question (or edge) at each step."""
+        profile, _ = _profile(self.config, self.history)
+        for question in range(len(edges_for(self.config, self.answers)) or 1):
+            self.learnt.append(_sums(profile, [ticks[question] for ticks in self.history]))
+            yield
+
+    def session(self) -> Session:
+        """Return the session. Raises CountsError when the objective's edge is none of the histogram's."""
+        profile, why = _profile(self.config, self.history)
+        end = self.answers[0].boundaries[-1]
+        shares = (
+            slow_shares(tuple(ticks[question] for ticks in self.history))
+            for question in range(len(self.learnt))
+        )
+        return Session(
+            config=self.config.digest(),
+            terms=_terms(self.config, profile, edges_for(self.config, self.answers)),
+            trial=begin(tuple(self.learnt), tuple(shares)),
+            groups=self.opening.groups,
+            position=end,
+            print=print_at(self.answers, end),
+            began_at=end,
+            good_at=end,
+            why="the state of this judge was lost" if self.lost else why,
+            look_back=len(self.history),
+            lost=self.lost,
+        )
 
 
 def _sums(profile: Profile, history: Sequence[Tick]) -> Sums:

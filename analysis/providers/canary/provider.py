@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import math
@@ -16,10 +15,11 @@ from analysis.counts.vectors import boundaries
 from analysis.judges.profiles import FULL_LOOK_BACK
 from analysis.judges.sums import StateUnreadable
 from analysis.judges.trial import judge
-from analysis.providers.canary.backend import Backend
+from analysis.providers.canary.backend import Backend, breathe
 from analysis.providers.canary.config import NAME, CanaryConfig, Policy, read_config
+from analysis.providers.canary.intervals import Answers
 from analysis.providers.canary.looking import Conclusion, Looked, look, newest_boundary, outlasted
-from analysis.providers.canary.opening import NoCounters, opened, read_history
+from analysis.providers.canary.opening import HistoryReader, NoCounters, Opener, Opening
 from analysis.providers.canary.replay import RECORD_KEY, STATE_KEY, extended, opened_record
 from analysis.providers.canary.report import evidence_of, value_of
 from analysis.providers.canary.session import Session
@@ -105,14 +105,16 @@ class CanaryProvider:
         end = newest_boundary(now, config, _phase(question, config))
         span = FULL_LOOK_BACK * config.tick
         answers = await self._backend.read(config, boundaries(end - span, end, config.tick))
-        # A long history takes a while to count: the event loop must not wait for it.
-        opening = await asyncio.to_thread(read_history, config, answers)
+        opening = await _read(config, answers)
         history = opening.history
         if opening.canary_from is not None and not lost and len(history) < FULL_LOOK_BACK:
             until = opening.canary_from
             older = await self._backend.read(config, boundaries(until - span, until, config.tick))
-            history = (await asyncio.to_thread(read_history, config, older)).history
-        session = await asyncio.to_thread(opened, config, answers, opening, history, lost=lost)
+            history = (await _read(config, older)).history
+        opener = Opener(config, answers, opening, history, lost)
+        for _ in opener.steps():
+            await breathe()
+        session = opener.session()
         start = Looked(session, judge(session.trial, session.terms), Conclusion(Phase.RUNNING, ""))
         return _answer(config, start, opened_record(session))
 
@@ -126,6 +128,13 @@ class CanaryProvider:
         answers = await self._backend.read(config, boundaries(start, end, config.tick))
         looked = look(session, config, answers)
         return _answer(config, looked, extended(record, looked.counted))
+
+
+async def _read(config: CanaryConfig, answers: Answers) -> Opening:
+    reader = HistoryReader.of(config, answers)
+    for _ in reader.steps():
+        await breathe()
+    return reader.opening()
 
 
 def _saved(state: Mapping[str, str], config: CanaryConfig, *, had_begun: bool) -> _Saved:
