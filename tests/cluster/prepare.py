@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.cluster.alertmanager import ensure_alertmanager
 from tests.cluster.binaries import ensure_control_plane
 from tests.cluster.crds import ensure_gateway_crds
 from tests.cluster.golang import BuildFailed, say
@@ -20,6 +21,7 @@ from tests.cluster.router_crds import ensure_istio_crds
 
 PARTS: tuple[tuple[str, Callable[[], Path]], ...] = (
     ("Prometheus", ensure_prometheus),
+    ("Alertmanager", ensure_alertmanager),
     ("CRDs of the Gateway API", ensure_gateway_crds),
     ("CRDs of Istio", ensure_istio_crds),
     ("real control plane", ensure_control_plane),

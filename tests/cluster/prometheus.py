@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.cache import built_once, cache_root, digest
+from tests.cluster.debian import unpack_package, unpacked_programs
 from tests.cluster.golang import BuildFailed, build, ensure_go, say
 from tests.cluster.processes import ServerProcess, free_ports, wait_until
 
@@ -39,11 +40,23 @@ class Target:
 
 
 class PrometheusServer:
-    """One server that scrapes every second what ``set_targets`` names."""
+    """One server that scrapes every second what ``set_targets`` names.
 
-    def __init__(self, tools: PrometheusTools, folder: Path) -> None:
+    With an ``alertmanager`` (``host:port``) it evaluates ``rules`` every second and sends alerts there.
+    """
+
+    def __init__(
+        self,
+        tools: PrometheusTools,
+        folder: Path,
+        *,
+        alertmanager: str = "",
+        rules: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self._tools = tools
         self._folder = folder
+        self._alertmanager = alertmanager
+        self._rules = rules
         self._port = free_ports(1)[0]
         self._process: ServerProcess | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +88,8 @@ class PrometheusServer:
             f"--web.listen-address=127.0.0.1:{self._port}",
             "--storage.tsdb.retention.time=10y",
             "--query.lookback-delta=5m",
+            # The first alerts come before the Alertmanager is discovered, and are repeated each minute only.
+            "--rules.alert.resend-delay=1s",
         ]
         self._process = ServerProcess("prometheus", command, self._folder)
         self._process.start()
@@ -130,7 +145,14 @@ class PrometheusServer:
     def _configuration(self) -> dict[str, Any]:
         from_file = {"files": [str(self._folder / "targets.json")], "refresh_interval": "1s"}
         job = {"job_name": "listed", "file_sd_configs": [from_file]}
-        return {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
+        every = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        configuration: dict[str, Any] = {"global": every, "scrape_configs": [job]}
+        if self._alertmanager:
+            rules = self._folder / "rules.yml"
+            rules.write_text(json.dumps({"groups": [{"name": "rules", "rules": list(self._rules)}]}))
+            at = {"static_configs": [{"targets": [self._alertmanager]}]}
+            configuration |= {"rule_files": [str(rules)], "alerting": {"alertmanagers": [at]}}
+        return configuration
 
 
 def find_prometheus() -> PrometheusTools | None:
@@ -138,7 +160,7 @@ def find_prometheus() -> PrometheusTools | None:
     on_path = [shutil.which(name) for name in ("prometheus", "promtool")]
     if on_path[0] and on_path[1]:
         return PrometheusTools(Path(on_path[0]), Path(on_path[1]))
-    return next((tools for tools in (_in(_debian() / "usr" / "bin"), _in(_built())) if tools), None)
+    return next((tools for tools in (_in(unpacked_programs("prometheus")), _in(_built())) if tools), None)
 
 
 def ensure_prometheus() -> Path:
@@ -146,7 +168,7 @@ def ensure_prometheus() -> Path:
     found = find_prometheus()
     if found is None:
         try:
-            built_once(_debian(), _unpack_debian_package)
+            unpack_package("prometheus")
         except BuildFailed as error:
             say(f"{error}; building it instead")
             built_once(_built(), _build)
@@ -161,36 +183,8 @@ def _in(folder: Path) -> PrometheusTools | None:
     return tools if tools.prometheus.exists() and tools.promtool.exists() else None
 
 
-def _debian() -> Path:
-    return cache_root() / "prometheus-debian" / "root"
-
-
 def _built() -> Path:
     return cache_root() / f"prometheus-{digest([MODULE / 'go.mod', MODULE / 'go.sum'])}" / "bin"
-
-
-def _unpack_debian_package(target: Path) -> None:
-    """Unpack instead of installing: it needs no root and starts no service."""
-    for command in ("apt-get", "dpkg-deb"):
-        if shutil.which(command) is None:
-            raise BuildFailed(f"no {command} here")
-    folder = target.parent
-    say("fetching Debian's package prometheus (about 25 MB)")
-    if _quiet(["apt-get", "download", "prometheus"], folder):
-        # A bare image has no package lists yet; only root can fetch them.
-        _quiet(["apt-get", "update", "-qq"], folder)
-        problem = _quiet(["apt-get", "download", "prometheus"], folder)
-        if problem:
-            raise BuildFailed(f"apt-get cannot fetch the package prometheus ({problem.splitlines()[-1]})")
-    package = next(folder.glob("prometheus_*.deb"))
-    problem = _quiet(["dpkg-deb", "-x", str(package), str(target)], folder)
-    if problem:
-        raise BuildFailed(f"{package.name} cannot be unpacked ({problem})")
-
-
-def _quiet(command: Sequence[str], folder: Path) -> str:
-    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    return (answer.stderr.strip() or f"exit code {answer.returncode}") if answer.returncode else ""
 
 
 def _build(target: Path) -> None:

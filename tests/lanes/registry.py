@@ -63,6 +63,12 @@ def _no_prometheus() -> str:
     return "" if find_prometheus() else "no prometheus with promtool on PATH or in the cache"
 
 
+def _no_alertmanager() -> str:
+    from tests.cluster.alertmanager import find_alertmanager  # noqa: PLC0415
+
+    return "" if find_alertmanager() else "no alertmanager on PATH or in the cache"
+
+
 def _no_upstream_data() -> str:
     return "" if upstream_data().is_dir() else f"no folder {upstream_data()}"
 
@@ -82,6 +88,8 @@ _ALL = (
          _no_control_plane, "make lanes"),
     Lane("prometheus", "queries and verdicts against a real Prometheus", _no_prometheus,
          "make lanes, or apt-get install prometheus"),
+    Lane("alertmanager", "alerts of a real Prometheus, sent by a real Alertmanager", _no_alertmanager,
+         "make lanes, or apt-get install prometheus-alertmanager"),
     Lane("gitops", "a real Git repository, synced, healed and pruned", _no_git, "apt-get install git"),
     Lane("demo", "the newcomer's demo, whole", _no_git, "apt-get install git"),
     Lane("benchmarks", "a bounded share of the budgets", _nothing),
