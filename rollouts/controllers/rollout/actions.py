@@ -66,6 +66,15 @@ class DecoratePods:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptReplicaSet:
+    """Become the controlling owner of a ReplicaSet that has none; ``owners`` are all of its owners then."""
+
+    name: str
+    uid: str
+    owners: tuple[Manifest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteReplicaSet:
     """Remove an old revision that has no pods."""
 
@@ -174,6 +183,7 @@ Action = (
     CreateReplicaSet
     | PatchReplicaSet
     | DecoratePods
+    | AdoptReplicaSet
     | DeleteReplicaSet
     | SwitchService
     | EditRoute

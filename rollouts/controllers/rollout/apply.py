@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from rollouts.controllers.rollout.actions import (
     Action,
+    AdoptReplicaSet,
     CreateAnalysisRun,
     CreateExperiment,
     CreateReplicaSet,
@@ -116,6 +117,9 @@ class Apply:
                 await self._patch_replica_set(action)
             case DecoratePods():
                 await self._decorate(action)
+            case AdoptReplicaSet():
+                owners = {"metadata": {"uid": action.uid, "ownerReferences": list(action.owners)}}
+                await self._patch(objects.REPLICASETS, action.name, owners)
             case DeleteReplicaSet():
                 await self._delete(objects.REPLICASETS, action.name, action.uid)
             case DeleteAnalysisRun():

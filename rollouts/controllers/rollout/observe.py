@@ -96,6 +96,7 @@ class Observer:
             unknown_fields=unknown,
         )
         snapshot, needs = self._with_workload(snapshot)
+        snapshot = self._with_orphans(snapshot)
         if snapshot.routed and not snapshot.invalid:
             snapshot, more = self._with_routers(snapshot)
             needs += more
@@ -152,6 +153,20 @@ class Observer:
             invalid=found.problem,
         )
         return known, (found.need,)
+
+    def _with_orphans(self, snapshot: RolloutSnapshot) -> RolloutSnapshot:
+        """Find what a Rollout that was deleted without its ReplicaSets has left to the one after it."""
+        if snapshot.invalid or snapshot.status.current_pod_hash or not snapshot.selector:
+            return snapshot
+        orphans = tuple(
+            replicaset.read(rs)
+            for rs in self._cache.list(objects.REPLICASETS, snapshot.namespace)
+            if objects.controller_owner(rs) is None
+            and not objects.is_deleting(rs)
+            and labels.POD_TEMPLATE_HASH in objects.labels_of(rs)
+            and matches(snapshot.selector, objects.labels_of(rs))
+        )
+        return _replaced(snapshot, orphans=orphans) if orphans else snapshot
 
     def _with_routers(self, snapshot: RolloutSnapshot) -> tuple[RolloutSnapshot, tuple[Need, ...]]:
         strategy = (snapshot.manifest.get("spec") or {}).get("strategy") or {}

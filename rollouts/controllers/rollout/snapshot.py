@@ -130,8 +130,9 @@ class RolloutSnapshot:
 
     ``services`` holds the Services that the spec names, by name; a missing one is absent. ``templates``
     holds analysis template specs by key. ``template`` and ``selector`` come from the spec or from the
-    referenced workload. ``pods`` is None unless a restart is due. ``invalid`` and ``router_error`` say what
-    a person must mend.
+    referenced workload. ``orphans`` are ReplicaSets that a Rollout which has no status yet finds without an
+    owner: those that another one before it left behind.
+    ``pods`` is None unless a restart is due. ``invalid`` and ``router_error`` say what a person must mend.
     """
 
     now: datetime
@@ -139,6 +140,7 @@ class RolloutSnapshot:
     spec: api.RolloutSpec
     status: api.RolloutStatus
     replica_sets: tuple[ReplicaSet, ...] = ()
+    orphans: tuple[ReplicaSet, ...] = ()
     services: Mapping[str, Manifest] = field(default_factory=dict)
     runs: tuple[AnalysisRun, ...] = ()
     experiments: tuple[Experiment, ...] = ()

@@ -35,6 +35,7 @@ FIRST: Sequence[Check] = (
     revision.write_default_replicas,
     warn_of_inactive_fields,
     workload.follow_workload_generation,
+    revision.adopt_orphans,
     revision.create_new_replica_set,
     revision.number_revision,
     revision.start_changed_version,

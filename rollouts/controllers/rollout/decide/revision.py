@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollouts.api.conditions import PROGRESSING, get_condition
 from rollouts.controllers.rollout.actions import (
+    AdoptReplicaSet,
     CreateReplicaSet,
     DeleteReplicaSet,
     Event,
@@ -30,6 +31,16 @@ def write_default_replicas(d: Draft) -> bool:
     d.do(PatchRollout(replicas=1))
     d.keep_status = True
     return True
+
+
+def adopt_orphans(d: Draft) -> bool:
+    """Take over the ReplicaSets that a deleted Rollout left behind; what to do with them comes afterwards."""
+    own = objects.owner_reference(d.s.manifest, objects.ROLLOUTS)
+    for rs in d.s.orphans:
+        others = objects.metadata(rs.manifest).get("ownerReferences") or ()
+        d.do(AdoptReplicaSet(name=rs.name, uid=rs.uid, owners=(*others, own)))
+    d.keep_status = bool(d.s.orphans)
+    return d.keep_status
 
 
 def create_new_replica_set(d: Draft) -> bool:

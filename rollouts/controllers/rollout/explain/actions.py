@@ -18,6 +18,8 @@ def describe(action: act.Action) -> str:  # noqa: C901 - one line per action
             return f"scale ReplicaSet {action.name} from {action.before} to {action.replicas}"
         case act.DecoratePods():
             return f"change labels and annotations of the pods of {action.name}"
+        case act.AdoptReplicaSet():
+            return f"adopt ReplicaSet {action.name}, which no owner controls"
         case act.DeleteReplicaSet():
             return f"delete ReplicaSet {action.name}, beyond the history limit"
         case act.SwitchService():
