@@ -26,6 +26,7 @@ from analysis.providers.profiles import Profiles, ReadSecret
 from analysis.providers.prometheus import ADDRESS_VARIABLE, PrometheusProvider
 from analysis.providers.protocol import Provider
 from analysis.providers.skywalking import SkyWalkingProvider
+from analysis.providers.slo.provider import SloProvider
 from analysis.providers.wavefront import WavefrontProvider
 from analysis.providers.web import WebProvider
 from analysis.spec.objects import Metric
@@ -98,8 +99,9 @@ def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
     credentials = Credentials(http, environment.now, aws=aws, connections=connections, hidden=hidden)
     profiles = Profiles(environment.secrets, environment.namespace, hidden)
     address = variables.get(ADDRESS_VARIABLE, "")
+    prometheus = PrometheusProvider(http, credentials, address)
     providers: list[Provider] = [
-        PrometheusProvider(http, credentials, address),
+        prometheus,
         WebProvider(http, credentials),
         DatadogProvider(http, profiles, variables),
         NewRelicProvider(http, profiles),
@@ -113,5 +115,5 @@ def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
     if environment.jobs is not None:
         providers.append(JobProvider(environment.jobs))
     plugins = [point.load()(environment) for point in entry_points(group=ENTRY_POINTS)]
-    plugins.append(CanaryProvider(Backend(http, credentials, address)))
+    plugins += [CanaryProvider(Backend(http, credentials, address)), SloProvider(prometheus)]
     return ProviderRegistry(providers, plugins, hidden)

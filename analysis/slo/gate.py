@@ -1,7 +1,7 @@
 """May a rollout start? From what is left of the error budget, and from how fast it burns right now.
 
 ``ok``: go. ``guarded``: go, with smaller steps. ``blocked``: wait, before anything is scaled. ``unknown``:
-the budget could not be read; whether that lets a rollout through is a policy, and waiting ends after a while.
+the budget could not be read; whether that lets a rollout through is a policy, by default it does not.
 A rollback to an earlier revision is never held, and a person can override with a reason and an end.
 """
 
@@ -37,13 +37,12 @@ class OnUnknown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """Shares of the budget that must be left. ``hold_for`` bounds the wait for a budget that is unknown."""
+    """Shares of the budget that must be left, and what else holds. ``recheck`` is how soon to look again."""
 
     guarded_below: float = 0.25
     blocked_below: float = 0.10
     block_on_page_burn: bool = True
     on_unknown: OnUnknown = OnUnknown.HOLD
-    hold_for: timedelta = timedelta(minutes=10)
     recheck: timedelta = timedelta(minutes=1)
 
     def __post_init__(self) -> None:
@@ -108,15 +107,10 @@ def decide_gate(
     *,
     override: Override | None = None,
     rollback: bool = False,
-    unknown_since: datetime | None = None,
 ) -> GateDecision:
-    """Return whether a rollout may start.
-
-    ``rollback`` says that it goes back to an earlier revision. ``unknown_since`` is when the budget could be
-    read last.
-    """
+    """Return whether a rollout may start. ``rollback`` says that it goes back to an earlier revision."""
     state, reason = _state(policy, reading)
-    allowed, rule = _allowed(policy, state, now, unknown_since)
+    allowed, rule = _allowed(policy, state)
     overridden = False
     if rollback and not allowed:
         allowed, rule, reason = True, "rollback", f"a rollback is never held ({reason})"
@@ -150,15 +144,10 @@ def _state(policy: GatePolicy, reading: BudgetReading) -> tuple[GateState, str]:
     return GateState.OK, left
 
 
-def _allowed(
-    policy: GatePolicy, state: GateState, now: datetime, unknown_since: datetime | None
-) -> tuple[bool, str]:
-    if state is not GateState.UNKNOWN:
-        return state is not GateState.BLOCKED, "budget"
-    if policy.on_unknown is OnUnknown.OPEN:
-        return True, "onUnknown open"
-    waited = now - (unknown_since or now)
-    return (True, "waited") if waited >= policy.hold_for else (False, "onUnknown hold")
+def _allowed(policy: GatePolicy, state: GateState) -> tuple[bool, str]:
+    if state is GateState.UNKNOWN:
+        return policy.on_unknown is OnUnknown.OPEN, f"onUnknown {policy.on_unknown.value}"
+    return state is not GateState.BLOCKED, "budget"
 
 
 def _evidence(reading: BudgetReading) -> dict[str, str]:

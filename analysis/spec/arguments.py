@@ -20,7 +20,7 @@ _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 SECRET_PLACEHOLDER = "***"  # noqa: S105 - stands where a secret will be, and in messages
 """Stands for the value of a secret argument wherever the value itself is not needed."""
 OWN_PLUGINS = "rollouts.dev/"
-OWN_TAGS = frozenset(("selector",))
+OWN_TAGS = frozenset(("selector", "window"))
 """Tags that our own plugins fill in by themselves."""
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from analysis.counts.arms import Arm, Pod
+from analysis.counts.arms import Arm, Pod, Versions
 from analysis.counts.differences import Between, between
 from analysis.counts.events import Counts, edges_of, from_buckets, from_labels, from_two
 from analysis.counts.groups import Groups
@@ -40,7 +40,7 @@ def read_interval(
     config: CanaryConfig, answers: Answers, position: int, groups: Groups, edges: tuple[float, ...]
 ) -> Interval:
     """Return the interval after the boundary at ``position``; ``groups`` knows the pods seen before it."""
-    pod_of = config.versions.pod_of
+    pod_of = _remembering(config.versions)
     total = answers[0]
     befores, afters = total.vectors[position], total.vectors[position + 1]
     parts = [between(befores, afters, pod_of, groups.places)]
@@ -59,6 +59,19 @@ def read_interval(
     return Interval(
         boundaries[position], boundaries[position + 1], counts, frozenset({*present, *counts}), len(uncounted)
     )
+
+
+def _remembering(versions: Versions) -> Callable[[LabelSet], Pod | None]:
+    """Return ``pod_of`` that looks at each series once, since every boundary has the same ones."""
+    known: dict[LabelSet, Pod | None] = {}
+
+    def pod_of(labels: LabelSet) -> Pod | None:
+        try:
+            return known[labels]
+        except KeyError:
+            return known.setdefault(labels, versions.pod_of(labels))
+
+    return pod_of
 
 
 def read_intervals(

