@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rollouts.embedded.workloads import PodAddress
 from rollouts.embedded.workloads.listeners import read_behaviour
-from rollouts.kube.objects import Manifest, uid_of
+from rollouts.kube.objects import Manifest, labels_of, uid_of
 from tests.cluster.samples import PORT
 
 _END = b"\r\n\r\n"
@@ -21,7 +21,7 @@ class Arrival:
     """One request at a pod, at ``at`` monotonic seconds."""
 
     at: float
-    host: str
+    app: str
     version: str
 
 
@@ -37,10 +37,10 @@ class CountingPods:
         """Start the pod's server."""
         high, low = divmod(next(self._numbers), 250)
         address = f"198.18.{high}.{low + 1}"
-        version = read_behaviour(pod).version
+        app, version = labels_of(pod)["app"], read_behaviour(pod).version
         loop = asyncio.get_running_loop()
         self._servers[uid_of(pod)] = await loop.create_server(
-            lambda: _Answers(version, self.arrivals), address, PORT
+            lambda: _Answers(app, version, self.arrivals), address, PORT
         )
         return PodAddress(address)
 
@@ -55,15 +55,16 @@ class CountingPods:
         for uid in list(self._servers):
             await self.stop(uid)
 
-    def shares(self, host: str, since: float, until: float) -> Counter[str]:
-        """Return how many requests of a time each version of ``host`` got."""
-        return Counter(a.version for a in self.arrivals if a.host == host and since <= a.at < until)
+    def shares(self, app: str, since: float, until: float) -> Counter[str]:
+        """Return how many requests of a time each version of an application got."""
+        return Counter(a.version for a in self.arrivals if a.app == app and since <= a.at < until)
 
 
 class _Answers(asyncio.Protocol):
     """Answers every request with the version; requests have no body."""
 
-    def __init__(self, version: str, arrivals: list[Arrival]) -> None:
+    def __init__(self, app: str, version: str, arrivals: list[Arrival]) -> None:
+        self._app = app
         self._version = version
         self._arrivals = arrivals
         self._buffer = b""
@@ -77,14 +78,6 @@ class _Answers(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while _END in self._buffer:
-            head, _, self._buffer = self._buffer.partition(_END)
-            self._arrivals.append(Arrival(time.monotonic(), _host(head), self._version))
+            _, _, self._buffer = self._buffer.partition(_END)
+            self._arrivals.append(Arrival(time.monotonic(), self._app, self._version))
             self._transport.write(self._answer)
-
-
-def _host(head: bytes) -> str:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"host":
-            return value.strip().decode().partition(":")[0]
-    return ""

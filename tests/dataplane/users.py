@@ -8,13 +8,18 @@ from collections import Counter
 
 
 class Users:
-    """Users of one host. ``answers`` counts status codes, 0 for a request without an answer."""
+    """Users of one path of a host; rates are requests per second over kept and over new connections.
 
-    def __init__(self, port: int, host: str, *, kept: float = 120.0, fresh: float = 100.0) -> None:
+    ``answers`` counts status codes, 0 for a request without an answer.
+    """
+
+    def __init__(
+        self, port: int, host: str, path: str = "/", *, kept: float = 120.0, fresh: float = 100.0
+    ) -> None:
         self.answers: Counter[int] = Counter()
         self.failures: list[str] = []
         self._port = port
-        self._request = f"GET / HTTP/1.1\r\nHost: {host}\r\n%s\r\n"
+        self._request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n%s\r\n"
         self._kept = kept
         self._fresh = fresh
 

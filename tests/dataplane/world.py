@@ -62,10 +62,13 @@ class DataPlane:
         """Start a controller process, the first or one after a kill."""
         self.controller = ControllerProcess(self.cluster, self._folder).start()
 
-    def users(self, host: str, port: int = HTTP, **rates: float) -> tuple[Users, Any]:
-        """Let users come to a host; the second answer ends it."""
-        users = Users(port, host, **rates)
-        return users, self.background.start_stoppable(users.run)
+    def users(self, host: str, path: str = "/", *, port: int = HTTP, **rates: float) -> Users:
+        """Let users come, once the first request is answered well; ``leave`` of the answer ends it."""
+        probe = Rest(f"http://127.0.0.1:{port}", None, "", host=host)
+        wait_until(lambda: probe.ready(path), seconds=20, what=f"an answer for {host}{path}")
+        users = Users(port, host, path, **rates)
+        users.leave = self.background.start_stoppable(users.run)
+        return users
 
     async def _simulate(self, stop: asyncio.Event) -> None:
         api = await self.cluster.api("simulator")
@@ -95,10 +98,9 @@ class TimedHistory(History):
 class Shop:
     """One Rollout with its Services, its users, and the history of its route."""
 
-    def __init__(self, plane: DataPlane, name: str, route: Object, steps: Sequence[Object], **more: Any) -> None:
+    def __init__(self, plane: DataPlane, name: str, route: Object, steps: Sequence[Object], field: str) -> None:
         self.plane = plane
         self.name = name
-        self.host = f"{name}.test"
         self._cluster, self._namespace = plane.cluster, plane.namespace
         self._strategy = canary(steps, name=name, **more)
         self._path = f"/apis/argoproj.io/v1alpha1/namespaces/{self._namespace}/rollouts"
