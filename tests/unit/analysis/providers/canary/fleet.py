@@ -55,6 +55,10 @@ class Pod:
         before = self._since(first, restart)
         return requests - before[0], bad - before[1]
 
+    def ever(self, moment: float) -> float:
+        """Return the requests since birth, whatever restarts made the counters forget."""
+        return self._since(self.born, moment)[0]
+
     def _since(self, first: float, moment: float) -> tuple[float, float]:
         seconds = int(moment - first)
         if not self.drawn:
