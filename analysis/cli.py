@@ -16,6 +16,7 @@ import click
 import yaml
 
 from analysis.cli_judge import plan_command, replay_command
+from analysis.cli_slo import slo_group
 from analysis.conditions.condition import compile_condition, compile_expression
 from analysis.conditions.errors import ConditionError
 from analysis.conditions.values import FloatVector, from_json, go_text
@@ -45,6 +46,7 @@ def main() -> None:
 
 main.add_command(replay_command)
 main.add_command(plan_command)
+main.add_command(slo_group)
 
 
 @main.command()
