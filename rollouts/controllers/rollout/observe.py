@@ -35,6 +35,7 @@ from rollouts.kube.objects import Key, Manifest, ReadOnly, Resource
 from rollouts.traffic.registry import routers_for
 from rollouts.traffic.router import Need, TrafficError, TrafficIntent, TrafficRouter
 from rollouts.workloads import labels, replicaset
+from rollouts.workloads.template_hash import pod_template_hash
 
 WORKLOAD_HASH = "pod-template-hash"
 
@@ -96,7 +97,7 @@ class Observer:
             unknown_fields=unknown,
         )
         snapshot, needs = self._with_workload(snapshot)
-        snapshot = self._with_orphans(snapshot)
+        snapshot = self._with_strangers(self._with_orphans(snapshot))
         if snapshot.routed and not snapshot.invalid:
             snapshot, more = self._with_routers(snapshot)
             needs += more
@@ -167,6 +168,23 @@ class Observer:
             and matches(snapshot.selector, objects.labels_of(rs))
         )
         return _replaced(snapshot, orphans=orphans) if orphans else snapshot
+
+    def _with_strangers(self, snapshot: RolloutSnapshot) -> RolloutSnapshot:
+        """Find the names that the next ReplicaSet cannot have.
+
+        One of a Rollout of this name that was deleted is not among them: the garbage collector takes it.
+        """
+        if snapshot.invalid or not snapshot.template or snapshot.orphans or snapshot.new is not None:
+            return snapshot
+        held: set[str] = set()
+        count = snapshot.status.collision_count
+        while True:
+            name = f"{snapshot.name}-{pod_template_hash(snapshot.template, count)}"
+            found = self._cache.get(objects.REPLICASETS, snapshot.namespace, name)
+            if found is None or _is_of(found, snapshot.name):
+                return _replaced(snapshot, strangers=frozenset(held)) if held else snapshot
+            held.add(name)
+            count = (count or 0) + 1
 
     def _with_routers(self, snapshot: RolloutSnapshot) -> tuple[RolloutSnapshot, tuple[Need, ...]]:
         strategy = (snapshot.manifest.get("spec") or {}).get("strategy") or {}
@@ -251,6 +269,11 @@ def without_hash_rule(selector: ReadOnly) -> ReadOnly:
     """Return a workload's selector without the hash label that its own controller added."""
     kept = {k: v for k, v in (selector.get("matchLabels") or {}).items() if k != WORKLOAD_HASH}
     return {**selector, "matchLabels": kept}
+
+
+def _is_of(replica_set: ReadOnly, rollout: str) -> bool:
+    owner = objects.controller_owner(replica_set) or {}
+    return owner.get("kind") == objects.ROLLOUTS.kind and owner.get("name") == rollout
 
 
 def _replaced(snapshot: RolloutSnapshot, **changes: Any) -> RolloutSnapshot:

@@ -131,7 +131,8 @@ class RolloutSnapshot:
     ``services`` holds the Services that the spec names, by name; a missing one is absent. ``templates``
     holds analysis template specs by key. ``template`` and ``selector`` come from the spec or from the
     referenced workload. ``orphans`` are ReplicaSets that a Rollout which has no status yet finds without an
-    owner: those that another one before it left behind.
+    owner: those that another one before it left behind. ``strangers`` are the names that the next
+    ReplicaSet would have but that ReplicaSets of others hold.
     ``pods`` is None unless a restart is due. ``invalid`` and ``router_error`` say what a person must mend.
     """
 
@@ -141,6 +142,7 @@ class RolloutSnapshot:
     status: api.RolloutStatus
     replica_sets: tuple[ReplicaSet, ...] = ()
     orphans: tuple[ReplicaSet, ...] = ()
+    strangers: frozenset[str] = frozenset()
     services: Mapping[str, Manifest] = field(default_factory=dict)
     runs: tuple[AnalysisRun, ...] = ()
     experiments: tuple[Experiment, ...] = ()

@@ -85,7 +85,7 @@ def _apart_from_stable(d: Draft, body: objects.Manifest) -> objects.Manifest:
 def _free_hash(d: Draft) -> str:
     """Return the template's hash; a name that another owner's ReplicaSet holds raises the collision count."""
     count = d.s.status.collision_count
-    taken = {rs.name for rs in d.s.replica_sets}
+    taken = {rs.name for rs in d.s.replica_sets} | d.s.strangers
     while True:
         pod_hash = pod_template_hash(d.s.template, count)
         if f"{d.s.name}-{pod_hash}" not in taken:
