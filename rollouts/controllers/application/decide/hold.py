@@ -82,7 +82,8 @@ def view(desired_template: str, live: ReadOnly | None) -> RolloutView:
         aborted=aborted,
         promoted=up_to_date and not aborted and bool(stable) and stable == current,
         since=str(status.get("abortedAt") or ""),
-        reason=str(status.get("message") or ""),
+        # Until the abort is acted on, the message is still that of the state before it.
+        reason=str(status.get("message") or "") if status.get("phase") == "Degraded" else "",
     )
 
 
@@ -126,8 +127,10 @@ def _rejected(
     known = any(entry.get("template") == rollout.live_template for entry in entries)
     if rollout.promoted and known:
         return tuple(entry for entry in entries if entry.get("template") != rollout.live_template)
-    if not rollout.aborted or known:
+    if not rollout.aborted:
         return entries
+    if known:
+        return tuple(_with_reason(entry, rollout) for entry in entries)
     commit = next((e["commit"] for e in delivered if e.get("template") == rollout.live_template), "")
     entry = {
         "template": rollout.live_template,
@@ -136,6 +139,13 @@ def _rejected(
         "reason": rollout.reason[:300],
     }
     return (*entries, entry)[-KEPT:]
+
+
+def _with_reason(entry: Entry, rollout: RolloutView) -> Entry:
+    """Add the reason that came only after the abort was seen."""
+    if entry.get("template") != rollout.live_template or entry.get("reason") or not rollout.reason:
+        return entry
+    return {**entry, "reason": rollout.reason[:300]}
 
 
 def _words(key: ObjectKey, rollout: RolloutView, entry: Entry) -> str:

@@ -41,6 +41,27 @@ async def test_an_abort_is_reported_as_a_hold_that_names_commit_and_reason(tmp_p
         assert await live_image(world) == "app:bad"
 
 
+async def test_the_message_of_the_state_before_an_abort_is_not_its_reason(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        world.repository.write(app__web=rollout("app:bad"))
+        await world.apply()
+        await world.synced(world.repository.commit("bad"))
+        live = await world.get(ROLLOUTS, "web")
+        assert live is not None
+        asked = {"abort": True, "stableRS": "aaaa", "currentPodHash": "bbbb"}
+        paused = {"phase": "Paused", "message": "CanaryPauseStep"}
+        seen = {"observedGeneration": str(live["metadata"]["generation"])}
+        status = {"status": {**asked, **paused, **seen}}
+        await world.api.patch(ROLLOUTS, SPACE, "web", status, subresource="status")
+        assert "CanaryPauseStep" not in await world.condition(HELD)
+        await world.abort(message="aborted by a person")
+
+        async def told() -> bool:
+            return "aborted by a person" in await world.condition(HELD)
+
+        await world.eventually(told)
+
+
 async def test_a_manual_fix_of_the_live_rollout_is_not_overwritten_by_the_held_template(
     tmp_path: Path,
 ) -> None:
