@@ -69,9 +69,7 @@ _ROUTERS = ("ambassador", "appMesh")
 _SET_WHEN_EMPTY = frozenset(_ROUTERS)
 """Fields that ask for something already by being there, such as ``smi: {}``."""
 
-_INACTIVE: tuple[str, ...] = (
-    *(f"strategy.canary.trafficRouting.{router}" for router in _ROUTERS),
-)
+_INACTIVE: tuple[str, ...] = (*(f"strategy.canary.trafficRouting.{router}" for router in _ROUTERS),)
 """Paths below ``spec`` that are read and kept but not acted on yet. A line goes when its behaviour comes."""
 
 
