@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-import yaml
 
+from analysis.cli_history import backtest_command
 from analysis.cli_judge import plan_command, replay_command
 from analysis.cli_slo import slo_group
 from analysis.conditions.condition import compile_condition, compile_expression
 from analysis.conditions.errors import ConditionError
 from analysis.conditions.values import FloatVector, from_json, go_text
+from analysis.files import given_arguments, load_documents, run_spec
 from analysis.providers.egress import EgressPolicy
 from analysis.providers.errors import ConfigurationError
 from analysis.providers.http import GuardedHttp
@@ -27,14 +28,13 @@ from analysis.providers.registry import ProviderEnvironment, default_registry
 from analysis.run.machine import Due, Finished, NextState, next_state
 from analysis.run.plan import RunPlan, RunRejected, prepare
 from analysis.runner import Runner
-from analysis.spec.arguments import has_tag, secret_names, values_without_secrets
+from analysis.spec.arguments import has_tag, values_without_secrets
 from analysis.spec.errors import SpecError
 from analysis.spec.objects import AnalysisRunSpec, AnalysisTemplateSpec
 from analysis.spec.status import AnalysisRunStatus, Phase, is_completed
-from analysis.spec.templates import build_run_spec, flatten, parse
+from analysis.spec.templates import parse
 from analysis.spec.validation import problems
 
-KINDS = ("AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun")
 EXIT_CODES = {Phase.SUCCESSFUL.value: 0, Phase.FAILED.value: 1, Phase.INCONCLUSIVE.value: 3}
 """Of ``run``; everything else (Error) is 2."""
 
@@ -47,6 +47,7 @@ def main() -> None:
 main.add_command(replay_command)
 main.add_command(plan_command)
 main.add_command(slo_group)
+main.add_command(backtest_command)
 
 
 @main.command()
@@ -99,7 +100,7 @@ def run(path: Path, arguments: tuple[str, ...], allow_egress: str, output: str) 
     Exit code 0 when it is Successful, 1 Failed, 3 Inconclusive, 2 for everything else.
     """
     try:
-        spec = _run_spec(path, dict(_given(arguments)))
+        spec = run_spec(path, given_arguments(arguments))
         plan = prepare(spec)
         policy = EgressPolicy.allowing(allow_egress.split(","))
     except (SpecError, RunRejected, ValueError) as error:
@@ -126,13 +127,9 @@ def _fail(message: str) -> NoReturn:
 
 def _documents(path: Path) -> Sequence[dict[str, Any]]:
     try:
-        loaded = [document for document in yaml.safe_load_all(path.read_text()) if document is not None]
-    except yaml.YAMLError as error:
-        _fail(f"{path} is not YAML: {error}")
-    found = [d for d in loaded if isinstance(d, dict) and d.get("kind") in KINDS]
-    if not found:
-        _fail(f"{path} holds no {', '.join(KINDS[:-1])} or {KINDS[-1]}")
-    return found
+        return load_documents(path)
+    except SpecError as error:
+        _fail(str(error))
 
 
 def _complaints(document: Mapping[str, Any]) -> list[str]:
@@ -164,37 +161,6 @@ def _collected(found: list[str], path: str) -> Iterator[None]:
         yield
     except ConditionError as error:
         found.append(f"{path}: {error}")
-
-
-def _given(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not equals or not name:
-            raise ValueError(f"--arg {argument!r} is not NAME=VALUE")
-        yield name, value
-
-
-def _run_spec(path: Path, given: Mapping[str, str]) -> AnalysisRunSpec:
-    """Return the run of the first template (or run) in a file; nested templates come from the same file."""
-    documents = _documents(path)
-
-    def find(name: str, cluster_scope: bool) -> Mapping[str, Any] | None:
-        kind = "ClusterAnalysisTemplate" if cluster_scope else "AnalysisTemplate"
-        return next(
-            (d for d in documents if d["kind"] == kind and (d.get("metadata") or {}).get("name") == name),
-            None,
-        )
-
-    first = documents[0].get("spec") or {}
-    nested = parse(AnalysisTemplateSpec, first, "spec").templates
-    args = [{"name": name, "value": value} for name, value in given.items()]
-    spec = parse(AnalysisRunSpec, build_run_spec([first, *flatten(nested, find)], args), "spec")
-    secret = secret_names(spec.args)
-    if secret:
-        raise SpecError(
-            "", f"give --arg {secret[0]}=…: its value is in a Secret, and there is no cluster here"
-        )
-    return spec
 
 
 async def _run(
