@@ -14,7 +14,7 @@ from rollouts.cli.kinds import KindGroup, ObjectName, kind_of, without_kind
 if TYPE_CHECKING:
     from rollouts.cli.patches import Patch
     from rollouts.kube.api import KubeApi
-    from rollouts.kube.objects import Resource
+    from rollouts.kube.objects import Manifest, Resource
 
 _names = click.argument("names", nargs=-1, required=True, metavar="NAME...", type=ObjectName("rollout"))
 
@@ -187,11 +187,13 @@ async def _change(target: Target, kind: str, name: str, verb: str, args: Sequenc
     resource = next(r for r in resources if kind_of(r.kind) == kind)
     async with target.connect() as api:
         live = await target.read(api, resource, name)
+        if verb == "set_images":
+            resource, live = await _template_holder(api, target, live)
         try:
             patch = getattr(patches, verb)(live, *args)
         except patches.NothingToDo as reason:
             raise click.ClickException(f"{kind} {name!r}: {reason}") from reason
-        await _write(api, target, resource, name, patch)
+        await _write(api, target, resource, objects.name_of(live), patch)
     click.echo(f"{kind} '{name}' {patch.done}")
 
 
@@ -204,12 +206,24 @@ async def _undo(target: Target, name: str, revision: int) -> None:
         sets = await target.list(api, objects.REPLICASETS, target.namespace)
         uid = objects.uid_of(live)
         own = [rs for rs in sets if (objects.controller_owner(rs) or {}).get("uid") == uid]
+        resource, holder = await _template_holder(api, target, live)
         try:
-            patch = patches.undo(live, own, revision)
+            patch = patches.undo(holder, own, revision)
         except patches.NothingToDo as reason:
             raise click.ClickException(f"rollout {name!r}: {reason}") from reason
-        await _write(api, target, objects.ROLLOUTS, name, patch)
+        await _write(api, target, resource, objects.name_of(holder), patch)
     click.echo(f"rollout '{name}' {patch.done}")
+
+
+async def _template_holder(api: KubeApi, target: Target, live: Manifest) -> tuple[Resource, Manifest]:
+    """Return the object with the Rollout's pod template: itself, or the workload that it refers to."""
+    from rollouts.kube import objects  # noqa: PLC0415 - keeps --help fast
+
+    ref = (live.get("spec") or {}).get("workloadRef") or {}
+    for resource in (objects.DEPLOYMENTS, objects.REPLICASETS):
+        if ref.get("kind") == resource.kind:
+            return resource, await target.read(api, resource, str(ref.get("name", "")))
+    return objects.ROLLOUTS, live
 
 
 async def _write(api: KubeApi, target: Target, resource: Resource, name: str, patch: Patch) -> None:

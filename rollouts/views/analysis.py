@@ -22,7 +22,8 @@ from rollouts.workloads import labels
 class MetricRow:
     """One metric: its last measurement against its conditions, counters and limits.
 
-    ``wanted`` is how many measurements there will be (None: without end). A limit of None is switched off.
+    ``wanted`` is how many measurements there will be (None: without end), ``measured`` how many there were;
+    those that ended in an error do not count. A limit of None is switched off.
     ``next_at`` is when it is measured next, "" when never or not known.
     """
 
@@ -125,7 +126,7 @@ def _metric(name: str, result: ReadOnly, plan: MetricPlan | None, started: datet
         value=str(last.get("value") or ""),
         condition=_condition(plan),
         message=str(last.get("message") or result.get("message") or ""),
-        measured=sum(counts[field] for field in ("successful", "failed", "inconclusive", "error")),
+        measured=sum(counts[field] for field in ("successful", "failed", "inconclusive")),
         wanted=plan.count if plan else None,
         successful=counts["successful"],
         failed=counts["failed"],

@@ -63,6 +63,10 @@ class Shell:
         sub = "status" if resource in (objects.ROLLOUTS, objects.REPLICASETS, objects.PODS) else ""
         return self.wait(self._api.patch(resource, "shop", name, {"status": status}, subresource=sub))
 
+    def change(self, resource: Resource, name: str, patch: Manifest) -> Manifest:
+        """Change an object by a merge patch."""
+        return self.wait(self._api.patch(resource, "shop", name, patch))
+
     def get(self, resource: Resource, name: str) -> Manifest:
         """Read an object."""
         return self.wait(self._api.get(resource, "shop", name))

@@ -41,6 +41,26 @@ def test_an_image_is_set_and_undone(shell: Shell) -> None:
     assert labels == {"app": "web"}
 
 
+def test_an_image_is_set_and_undone_in_the_workload_that_a_rollout_refers_to(shell: Shell) -> None:
+    paused_canary(shell)
+    spec = dict(shell.get(objects.ROLLOUTS, "web")["spec"])
+    template = spec.pop("template")
+    shell.put(
+        objects.DEPLOYMENTS, "app", spec={"selector": spec["selector"], "template": template, "replicas": 0}
+    )
+    ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"}
+    shell.change(objects.ROLLOUTS, "web", {"spec": {"template": None, "workloadRef": ref}})
+    assert shell.run("set", "image", "web", "web=web:v3").output == "rollout 'web' image updated\n"
+    assert images_of_deployment(shell) == ["web:v3"]
+    assert shell.run("undo", "web", "--to-revision", "1").exit_code == 0
+    assert images_of_deployment(shell) == ["web:v1"]
+
+
+def images_of_deployment(shell: Shell) -> list[str]:
+    pod = shell.get(objects.DEPLOYMENTS, "app")["spec"]["template"]["spec"]
+    return [container["image"] for container in pod["containers"]]
+
+
 def image(shell: Shell) -> str:
     return str(shell.get(objects.ROLLOUTS, "web")["spec"]["template"]["spec"]["containers"][0]["image"])
 

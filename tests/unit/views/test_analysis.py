@@ -110,3 +110,10 @@ def test_a_run_whose_spec_cannot_be_read_still_shows_its_results() -> None:
 def test_a_run_knows_its_purpose_and_age() -> None:
     row = run_row(run({"count": 1}, None), NOW)
     assert (row.kind, row.phase, row.age_seconds) == ("Step", "Running", 60)
+
+
+def test_measurements_that_ended_in_an_error_do_not_count_as_measured() -> None:
+    result = measured("", "Error", successful=1, error=3, consecutiveError=3)
+    row = metric_of(run({"interval": "30s", "count": 2}, result))
+    assert row.progress() == "measurement 1 of 2"
+    assert "3 errors in a row" in row.standing()
