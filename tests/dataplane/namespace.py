@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 
 PODS = "198.18.0.0/16"
-"""The range for benchmarks (RFC 2544): an API server takes its addresses as endpoints, no network has them."""
+"""The range for benchmarks (RFC 2544): API servers take its addresses as endpoints, no network has them."""
 
 _CLONE_NEWNET = 0x40000000
 

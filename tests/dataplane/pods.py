@@ -37,7 +37,7 @@ class CountingPods:
         """Start the pod's server."""
         high, low = divmod(next(self._numbers), 250)
         address = f"198.18.{high}.{low + 1}"
-        app, version = labels_of(pod)["app"], read_behaviour(pod).version
+        app, version = labels_of(pod).get("app", ""), read_behaviour(pod).version
         loop = asyncio.get_running_loop()
         self._servers[uid_of(pod)] = await loop.create_server(
             lambda: _Answers(app, version, self.arrivals), address, PORT

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import time
 from collections import Counter
+from collections.abc import Callable
 
 
 class Users:
@@ -18,6 +20,7 @@ class Users:
     ) -> None:
         self.answers: Counter[int] = Counter()
         self.failures: list[str] = []
+        self.leave: Callable[[], None] = lambda: None
         self._port = port
         self._request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n%s\r\n"
         self._kept = kept
@@ -26,7 +29,7 @@ class Users:
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop`` is set; requests under way are finished."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(4):
+            for _ in range(4 if self._kept else 0):
                 group.create_task(self._keep(stop, 4 / self._kept))
             pending: set[asyncio.Task[None]] = set()
             due = time.monotonic()
@@ -78,6 +81,18 @@ class Users:
         self.answers[code] += 1
         if code != 200:
             self.failures.append(f"{time.monotonic():.3f} {text}")
+
+
+def answered(port: int, host: str, path: str) -> bool:
+    """Return whether one request is answered well."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _length(head: bytes) -> int:

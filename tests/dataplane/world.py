@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from rollouts.clock import SystemClock, SystemRandomness
 from rollouts.embedded.workloads import KubeletTiming, WorkloadSimulator
 from tests.cluster.background import Background
+from tests.cluster.contenders import SHORT
 from tests.cluster.control_plane import ControlPlane, RealCluster
 from tests.cluster.crds import install_crds, our_crds
 from tests.cluster.harness import ControllerProcess, apply
@@ -21,7 +22,7 @@ from tests.cluster.processes import wait_until
 from tests.cluster.samples import Object, canary, pod_template, rollout, service
 from tests.dataplane.pods import CountingPods
 from tests.dataplane.traefik import HTTP, Traefik, gateway_objects, grant
-from tests.dataplane.users import Users
+from tests.dataplane.users import Users, answered
 
 
 class DataPlane:
@@ -59,13 +60,12 @@ class DataPlane:
         self._stack.close()
 
     def start_controller(self) -> None:
-        """Start a controller process, the first or one after a kill."""
-        self.controller = ControllerProcess(self.cluster, self._folder).start()
+        """Start a controller process, the first or one after a kill: its lease is short."""
+        self.controller = ControllerProcess(self.cluster, self._folder, **SHORT).start()
 
     def users(self, host: str, path: str = "/", *, port: int = HTTP, **rates: float) -> Users:
         """Let users come, once the first request is answered well; ``leave`` of the answer ends it."""
-        probe = Rest(f"http://127.0.0.1:{port}", None, "", host=host)
-        wait_until(lambda: probe.ready(path), seconds=20, what=f"an answer for {host}{path}")
+        wait_until(lambda: answered(port, host, path), seconds=20, what=f"an answer for {host}{path}")
         users = Users(port, host, path, **rates)
         users.leave = self.background.start_stoppable(users.run)
         return users
@@ -96,27 +96,29 @@ class TimedHistory(History):
 
 
 class Shop:
-    """One Rollout with its Services, its users, and the history of its route."""
+    """One Rollout with its Services, and the history of its route, which it may share."""
 
-    def __init__(self, plane: DataPlane, name: str, route: Object, steps: Sequence[Object], field: str) -> None:
+    def __init__(
+        self, plane: DataPlane, name: str, route: Object, field: str, steps: Sequence[Object]
+    ) -> None:
         self.plane = plane
         self.name = name
         self._cluster, self._namespace = plane.cluster, plane.namespace
-        self._strategy = canary(steps, name=name, **more)
+        routed = str(route["metadata"]["name"])
+        self._strategy = canary(steps, name=name)
+        self._strategy["canary"]["trafficRouting"] = {
+            "plugins": {"argoproj-labs/gatewayAPI": {field: routed}}
+        }
         self._path = f"/apis/argoproj.io/v1alpha1/namespaces/{self._namespace}/rollouts"
-        self._route = route
-        kind = str(route["kind"]).lower() + "s"
-        self.rollout = TimedHistory(self._cluster, self._path, name)
-        routes = f"/apis/{route['apiVersion']}/namespaces/{self._namespace}/{kind}"
-        self.route = TimedHistory(self._cluster, routes, str(route["metadata"]["name"]))
-        self.rollout.start()
+        plural = str(route["kind"]).lower() + "s"
+        routes = f"/apis/{route['apiVersion']}/namespaces/{self._namespace}/{plural}"
+        self.route = TimedHistory(self._cluster, routes, routed)
         self.route.start()
 
     def create(self) -> None:
-        """Create everything at v1 and wait until it is Healthy."""
+        """Create the Rollout at v1; it is Healthy in a while."""
         parts = [service(f"{self.name}-{role}", self.name) for role in ("stable", "canary")]
-        apply(self._cluster, self._namespace, [*parts, self._route, self._manifest("v1")])
-        self.wait_for_phase("Healthy")
+        apply(self._cluster, self._namespace, [*parts, self._manifest("v1")])
 
     def update(self, version: str) -> None:
         """Bring a new version in."""
@@ -128,7 +130,7 @@ class Shop:
         self._cluster.admin.merge(f"{self._path}/{self.name}/status", {"status": status})
         return at
 
-    def wait_for_phase(self, phase: str, *, seconds: float = 30) -> None:
+    def wait_for_phase(self, phase: str, *, seconds: float = 40) -> None:
         """Wait until the present generation is in a phase."""
 
         def reached() -> bool:
@@ -137,26 +139,35 @@ class Shop:
             current = status.get("observedGeneration") == str(found["metadata"]["generation"])
             return bool(current and status.get("phase") == phase)
 
-        wait_until(reached, seconds=seconds, what=f"phase {phase} of {self.name}: {self.get().get('status')}")
+        self._wait(reached, f"phase {phase}", seconds)
 
-    def wait_for_step(self, index: int, *, seconds: float = 30) -> float:
-        """Wait until the Rollout is at a step; return when."""
+    def wait_for_step(self, index: int, *, seconds: float = 40) -> None:
+        """Wait until the Rollout pauses at a step."""
 
         def reached() -> bool:
-            return int((self.get().get("status") or {}).get("currentStepIndex") or 0) == index
+            status = self.get().get("status") or {}
+            return status.get("currentStepIndex") == index and status.get("phase") == "Paused"
 
-        wait_until(reached, seconds=seconds, what=f"step {index} of {self.name}")
-        return time.monotonic()
+        self._wait(reached, f"step {index}", seconds)
 
     def get(self) -> Object:
         """Return the Rollout now."""
         return self._cluster.admin.get(f"{self._path}/{self.name}")
 
-    def measure(self, seconds: float) -> Counter[str]:
-        """Return what reached the pods of each version in the coming time."""
+    def measure(self, seconds: float = 1.5) -> Counter[str]:
+        """Return what reaches the pods of each version in the coming time."""
         since = time.monotonic()
         time.sleep(seconds)
-        return self.plane.pods.shares(self.host, since, time.monotonic())
+        return self.plane.pods.shares(self.name, since, time.monotonic())
+
+    def wait_for_share(self, version: str, percent: int) -> None:
+        """Wait until traffic is there, where the Rollout itself does not wait for it."""
+
+        def reached() -> bool:
+            seen = self.measure(0.5)
+            return seen.total() > 0 and round(100 * seen[version] / seen.total()) == percent
+
+        self._wait(reached, f"share of {percent} % on {version}", 15)
 
     def written(self, weight: int) -> float:
         """Return when the route was last seen to get this canary weight."""
@@ -170,6 +181,11 @@ class Shop:
         assert found is not None, f"the route of {self.name} never had weight {weight}"
         return found
 
+    def arrivals(self, version: str, since: float) -> list[float]:
+        """Return when requests reached a version since then."""
+        found = self.plane.pods.arrivals
+        return [a.at for a in found if a.app == self.name and a.version == version and a.at >= since]
+
     def _weight(self, route: Object) -> int | None:
         for rule in route["spec"]["rules"]:
             for ref in rule["backendRefs"]:
@@ -177,10 +193,11 @@ class Shop:
                     return int(ref["weight"])
         return None
 
-    def end(self) -> None:
-        """Stop watching."""
-        self.rollout.stop()
-        self.route.stop()
+    def _wait(self, reached: Callable[[], bool], what: str, seconds: float) -> None:
+        try:
+            wait_until(reached, seconds=seconds, what=what)
+        except TimeoutError as late:
+            raise AssertionError(f"{self.name}: {late}; it says {self.get().get('status')}") from None
 
     def _manifest(self, version: str) -> Object:
         return rollout(self.name, self._strategy, pod_template(self.name, version))

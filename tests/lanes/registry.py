@@ -69,6 +69,16 @@ def _no_alertmanager() -> str:
     return "" if find_alertmanager() else "no alertmanager on PATH or in the cache"
 
 
+def _no_data_plane() -> str:
+    from tests.dataplane import gateway_crds, namespace, traefik  # noqa: PLC0415
+
+    if _no_control_plane() or namespace.missing():
+        return _no_control_plane() or namespace.missing()
+    if traefik.find_traefik() is None or gateway_crds.find_newest_crds() is None:
+        return "no Traefik or no CRDs for it in the cache"
+    return ""
+
+
 def _no_upstream_data() -> str:
     return "" if upstream_data().is_dir() else f"no folder {upstream_data()}"
 
@@ -90,6 +100,8 @@ _ALL = (
          "make lanes, or apt-get install prometheus"),
     Lane("alertmanager", "alerts of a real Prometheus, sent by a real Alertmanager", _no_alertmanager,
          "make lanes, or apt-get install prometheus-alertmanager"),
+    Lane("data-plane", "exact shares at the pods and no lost request, through a real Traefik",
+         _no_data_plane, "make lanes, as root"),
     Lane("gitops", "a real Git repository, synced, healed and pruned", _no_git, "apt-get install git"),
     Lane("demo", "the newcomer's demo, whole", _no_git, "apt-get install git"),
     Lane("benchmarks", "a bounded share of the budgets", _nothing),
@@ -100,6 +112,7 @@ LANES: dict[str, Lane] = {lane.name: lane for lane in _ALL}
 _FOLDERS = {
     "simulation": "simulation",
     "cluster": "real-cluster",
+    "dataplane": "data-plane",
     "compat": "upstream-data",
     "demo": "demo",
     "gitops": "gitops",
