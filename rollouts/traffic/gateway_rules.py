@@ -18,6 +18,7 @@ import orjson
 from rollouts.kube.objects import Manifest, namespace_of
 from rollouts.traffic.gateway_config import PATH, Target
 from rollouts.traffic.gateway_matches import header_matches, mirror_matches
+from rollouts.traffic.gateway_status import without_mirrors
 from rollouts.traffic.router import Destination, HeaderRoute, TrafficError, TrafficIntent
 
 MAX_RULES = 16
@@ -253,6 +254,12 @@ def _mirror_rules(place: Place, sources: Sequence[Manifest], name: str) -> list[
     route = next(route for route in place.intent.mirror_routes if route.name == name)
     where = f"{place.target}, setMirrorRoute {name!r}"
     grpc = place.target.wanted.kind.field == "grpc"
+    unable = without_mirrors(place.target.live)
+    if unable:
+        raise TrafficError(
+            f"{where}: {unable} serves this route and answers requests of a rule that mirrors with 500; "
+            "remove the step, or use another implementation"
+        )
     found = []
     for source in sources:
         matches = mirror_matches(source, route, where, grpc=grpc)

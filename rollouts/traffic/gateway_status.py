@@ -25,6 +25,12 @@ Traefik accepts within milliseconds and, with its default of one reload in 2 s, 
 _PROMPT = frozenset({"rollouts.dev/embedded-gateway"})
 """Controllers that report a route only once its change is in force."""
 
+_NO_MIRRORS = {"traefik.io/gateway-controller": "Traefik"}
+"""Controllers that accept a rule with a RequestMirror filter and then answer all its requests with 500.
+
+Measured with Traefik 3.7.15, whose conformance reports do not claim the feature.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
@@ -61,6 +67,12 @@ def settle_time(route: Manifest) -> timedelta:
     """Return how long after its acceptance a change of the route is in force everywhere."""
     controllers = {str(entry.get("controllerName", "")) for entry in _entries(route)}
     return timedelta(0) if controllers and controllers <= _PROMPT else SETTLE
+
+
+def without_mirrors(route: Manifest) -> str:
+    """Return the name of an implementation behind the route that cannot mirror requests, or ""."""
+    controllers = (str(entry.get("controllerName", "")) for entry in _entries(route))
+    return next((_NO_MIRRORS[name] for name in controllers if name in _NO_MIRRORS), "")
 
 
 def _entries(route: Manifest) -> list[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from rollouts.traffic.gateway_api import GatewayApi
 from rollouts.traffic.gateway_config import GROUP
 from rollouts.traffic.gateway_status import SILENCE
 from rollouts.traffic.router import Confidence, TrafficError, TrafficState
-from tests.unit.traffic.routes import INTENT, parent, route, rule
+from tests.unit.traffic.routes import HEADER, INTENT, MIRROR, parent, route, rule
 
 WRITTEN, ACCEPTED = Confidence.WRITTEN, Confidence.ACCEPTED
 
@@ -134,3 +134,11 @@ def test_data_planes_get_time_after_acceptance(
 def test_a_settle_time_that_is_no_time_is_refused() -> None:
     with pytest.raises(TrafficError, match="settleSeconds"):
         GatewayApi().needs({"httpRoute": "web", "settleSeconds": -1}, INTENT)
+
+
+def test_a_mirror_is_refused_where_the_implementation_would_answer_errors() -> None:
+    live = route([rule()])
+    live["status"] = {"parents": [{**parent(), "controllerName": "traefik.io/gateway-controller"}]}
+    with pytest.raises(TrafficError, match="Traefik serves this route"):
+        GatewayApi().plan({"httpRoute": "web"}, (live,), replace(INTENT, mirror_routes=(MIRROR,)))
+    assert GatewayApi().plan({"httpRoute": "web"}, (live,), replace(INTENT, header_routes=(HEADER,)))

@@ -121,6 +121,24 @@ class TestAlb(RouterContract):
         )
 
 
+@pytest.mark.parametrize(
+    ("router", "config", "annotation"),
+    [
+        (Nginx(), {"stableIngresses": ["web", "other"]}, "canary-weight"),
+        (Alb(), {"ingresses": ["web", "other"], "servicePort": 80}, "actions.web-stable"),
+    ],
+    ids=["nginx", "alb"],
+)
+def test_several_ingresses_and_another_prefix_are_written(
+    router: Nginx | Alb, config: Mapping[str, Any], annotation: str
+) -> None:
+    live = (ingress(), ingress("other"))
+    settings = {**config, "annotationPrefix": "example.com"}
+    edits = router.plan(settings, live, replace(INTENT, canary_weight=20))
+    assert len(edits) == 2
+    assert all("20" in edit.body["metadata"]["annotations"][f"example.com/{annotation}"] for edit in edits)
+
+
 def test_nginx_creates_a_canary_ingress_owned_by_the_rollout() -> None:
     owner = {
         "apiVersion": "argoproj.io/v1alpha1",

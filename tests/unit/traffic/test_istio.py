@@ -176,3 +176,25 @@ def test_several_http_routes_without_names_are_refused() -> None:
     live = virtual_service(http=[{"route": pair()}, {"route": pair()}])
     with pytest.raises(TrafficError, match="has 2 routes; say which"):
         Istio().plan({"virtualService": {"name": "web"}}, (live,), replace(INTENT, canary_weight=20))
+
+
+def test_the_versions_of_an_experiment_get_the_additional_subsets() -> None:
+    http = [{"route": [to("web", 100, subset="stable"), to("web", 0, subset="canary")]}]
+    live = destination_rule()
+    live["spec"]["subsets"].append({"name": "candidate"})
+    rule = {
+        "name": "web", "canarySubsetName": "canary", "stableSubsetName": "stable",
+        "additionalSubsetNames": ["candidate"],
+    }  # fmt: skip
+    config = {"virtualService": {"name": "web"}, "destinationRule": rule}
+    intent = replace(
+        INTENT, canary_weight=20, stable_hash="s1", canary_hash="c2",
+        additional=(Destination(service="web-exp", weight=7, pod_hash="e3"),),
+    )  # fmt: skip
+    edits = Istio().plan(config, (virtual_service(http=http), live), intent)
+    subsets = {subset["name"]: subset["labels"] for subset in edits[0].body["spec"]["subsets"]}
+    assert subsets["candidate"] == {HASH_LABEL: "e3"}
+    weights_by_subset = {
+        d["destination"]["subset"]: d["weight"] for d in edits[1].body["spec"]["http"][0]["route"]
+    }
+    assert weights_by_subset == {"stable": 73, "canary": 20, "candidate": 7}

@@ -12,6 +12,7 @@ from rollouts.controllers.rollout.decide.promotion import promote, within_rollba
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight
 from rollouts.controllers.rollout.snapshot import AnalysisRun
 from rollouts.kube.objects import parse_time
+from rollouts.traffic.replica_ratio import RatioShare, ratio_message
 
 
 def follow_analyses(d: Draft) -> bool:
@@ -133,6 +134,7 @@ def _advance_step(d: Draft, step: api.CanaryStep) -> None:
     assert s.step_index is not None  # noqa: S101 - there is a step
     index = s.step_index + 1
     d.tell("RolloutStepCompleted", f"Rollout step {index}/{len(s.steps)} completed ({step_text(step)})")
+    _tell_reached_share(d, step)
     d.set("currentStepIndex", index)
     for field in (analysis.STEP.field, "currentExperiment"):
         d.part("canary").pop(field, None)
@@ -140,6 +142,18 @@ def _advance_step(d: Draft, step: api.CanaryStep) -> None:
     following = s.steps[index] if index < len(s.steps) else None
     if following is not None and following.pause is not None:
         d.pause(CANARY_PAUSE_STEP)
+
+
+def _tell_reached_share(d: Draft, step: api.CanaryStep) -> None:
+    """Say once per step which share counts of pods give where no router gives the asked one."""
+    s = d.s
+    if s.routed or step.set_weight is None or s.new is None:
+        return
+    stable = s.stable.available if s.stable is not None and s.stable.name != s.new.name else 0
+    share = RatioShare(asked=step.set_weight, maximum=s.max_weight, stable=stable, canary=s.new.available)
+    message = ratio_message(share)
+    if message:
+        d.tell("TrafficWeightApproximated", message)
 
 
 def _step_complete(d: Draft, step: api.CanaryStep) -> bool:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.controllers.rollout.actions import EditRoute
-from rollouts.controllers.rollout.decide import experiment
+from rollouts.controllers.rollout.decide import experiment, in_force
 from rollouts.controllers.rollout.decide.draft import Draft, Traffic
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight, weight_before
 from rollouts.controllers.rollout.snapshot import RouterView
 from rollouts.kube.objects import ROLLOUTS, owner_reference
 from rollouts.traffic.router import (
-    Confidence,
     HeaderMatch,
     HeaderRoute,
     MirrorRoute,
@@ -48,12 +46,15 @@ def shift_traffic(d: Draft) -> bool:
             return False
     settled = not d.postponed
     d.traffic = Traffic(
-        live_weight=live, wanted=weight, in_force=settled and _in_force(states, edited), settled=not edited
+        live_weight=live,
+        wanted=weight,
+        in_force=settled and in_force.in_force(states, edited),
+        settled=not edited,
     )
     if settled:
-        _record_weights(d, weight, _verified(states, edited))
+        _record_weights(d, weight, in_force.verified(states, edited))
     if not d.traffic.in_force:
-        d.wait(f"traffic weight {weight} to be in force: {_message(states)}")
+        d.wait(f"traffic weight {weight} to be in force: {in_force.message(states)}")
         d.look_again_in(VERIFY_AGAIN_SECONDS)
     return False
 
@@ -73,51 +74,16 @@ def _follow_router(
     """Plan one router's edits; True when there are some."""
     if view.missing:
         raise TrafficError(f"{', '.join(view.missing)} not found; create it, or correct its name")
-    state = _settled(d, view, view.router.read(view.config, view.live, intent, d.s.now), intent)
+    state = in_force.settled(d, view, view.router.read(view.config, view.live, intent, d.s.now), intent)
     states.append(state)
     if state.recheck_at is not None:
         d.look_again(state.recheck_at)
     edits = view.router.plan(view.config, view.live, intent)
+    in_force.tell_foreign_weight(d, view, state, intent, edits)
     raises = intent.canary_weight is not None and intent.canary_weight > live
     for edit in edits:
         d.do(EditRoute(router=view.name, edit=edit, raises=raises))
     return bool(edits)
-
-
-def _settled(d: Draft, view: RouterView, state: TrafficState, intent: TrafficIntent) -> TrafficState:
-    """Return the state as long as data planes may still follow: one that is not sure yet.
-
-    A weight that was once seen in force is not doubted again while nothing changes it.
-    """
-    before = d.s.status.canary.weights
-    known = before is not None and before.verified and before.canary.weight == intent.canary_weight
-    if known or view.since is None or state.confidence < state.attainable:
-        return state
-    end = view.since + state.settle
-    if state.attainable <= Confidence.WRITTEN or d.s.now >= end:
-        return state
-    d.look_again(end)
-    text = f"accepted; data planes follow within {state.settle.total_seconds():g} s"
-    return replace(state, confidence=Confidence.WRITTEN, message=state.message or text)
-
-
-def _in_force(states: Iterable[TrafficState], edited: bool) -> bool:
-    """Tell whether every router is as sure of the weight as it can be; an edit must first be seen again."""
-    return all(
-        st.attainable <= Confidence.WRITTEN or (not edited and st.confidence >= st.attainable)
-        for st in states
-    )
-
-
-def _verified(states: list[TrafficState], edited: bool) -> bool | None:
-    if all(st.attainable <= Confidence.WRITTEN for st in states):
-        return None
-    return _in_force(states, edited)
-
-
-def _message(states: Iterable[TrafficState]) -> str:
-    said = [st.message for st in states if st.message]
-    return said[0] if said else "written, not seen in force yet"
 
 
 def live_weight(d: Draft) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.controllers.rollout.world import World, basic
+from tests.unit.controllers.rollout.world import World, basic, routed
 
 STEPS = [{"setWeight": 25}, {"pause": {}}]
 
@@ -170,3 +170,25 @@ def test_missed_deadline_degrades_and_aborts_where_asked() -> None:
     world.settle(pods=False)
     assert world.status["abort"] is True
     assert world.status["message"].startswith("RolloutAborted: Rollout aborted update to revision 2: Repl")
+
+
+def test_without_a_router_the_share_that_pods_give_is_told_once_per_step() -> None:
+    world = basic([{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}])
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    told = [event.message for event in world.events if event.reason == "TrafficWeightApproximated"]
+    assert len(told) == 1
+    assert told[0].startswith("setWeight asked for 5 %, 1 of 5 pods give 20 %")
+
+    world.user(pauseConditions=None)
+    world.settle()
+    assert world.reasons().count("TrafficWeightApproximated") == 1, "50 % is what 2 of 4 pods give"
+
+
+def test_with_a_router_nothing_is_told_of_pods_shares() -> None:
+    world = routed([{"setWeight": 5}, {"pause": {}}])
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    assert "TrafficWeightApproximated" not in world.reasons()

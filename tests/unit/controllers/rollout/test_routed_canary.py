@@ -210,3 +210,34 @@ def test_a_new_route_that_nobody_reports_on_is_waited_for_a_while_and_then_taken
     world.settle()
     assert world.status["currentStepIndex"] == 1
     assert "verified" not in world.status["canary"]["weights"]
+
+
+def set_weights(world: World, stable: int, canary: int) -> None:
+    """Change the route as somebody who is not the controller."""
+    refs = [
+        {"name": "stable", "port": 80, "weight": stable},
+        {"name": "canary", "port": 80, "weight": canary},
+    ]
+    world.api.change(objects.HTTP_ROUTES, "web", {"spec": {"rules": [{"backendRefs": refs}]}})
+
+
+def test_a_weight_that_somebody_else_changed_is_set_back_and_told_of_once() -> None:
+    world = updating(routed(STEPS))
+    world.events.clear()
+    set_weights(world, 40, 60)
+    world.settle()
+    assert world.weights() == (75, 25)
+    told = [event for event in world.events if event.reason == "TrafficWeightChanged"]
+    assert [event.type for event in told] == ["Warning"]
+    assert "HTTPRoute shop/web: the canary weight was 60 of 100" in told[0].message
+    assert "had written 25" in told[0].message
+
+
+def test_the_controllers_own_changes_of_weight_are_nobody_elses() -> None:
+    world = updating(routed(STEPS))
+    world.user(pauseConditions=None)
+    world.settle()
+    world.user(abort=True)
+    world.settle()
+    assert world.weights() == (100, 0)
+    assert "TrafficWeightChanged" not in world.reasons()
