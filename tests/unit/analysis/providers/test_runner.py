@@ -62,6 +62,12 @@ async def test_a_value_is_judged_and_stamped() -> None:
     }
 
 
+@pytest.mark.parametrize(("value", "phase"), [(0.5, "Successful"), (3.0, "Failed"), (1.5, "Inconclusive")])
+async def test_a_metric_with_both_conditions_is_judged_by_both(value: float, phase: str) -> None:
+    finished, _ = await measured(value, successCondition="result < 1", failureCondition="result > 2")
+    assert finished.measurement.phase == phase
+
+
 @pytest.mark.parametrize(
     ("answer", "phase", "message"),
     [

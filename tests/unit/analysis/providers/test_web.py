@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from analysis.providers.errors import BackendError, ConfigurationError, EgressRefused
-from analysis.providers.http import GuardedHttp
+from analysis.providers.http import GuardedHttp, HttpAnswer, HttpRequest
 from analysis.providers.protocol import Reading
 from analysis.providers.web import WebProvider, written
 from tests.unit.analysis.providers.backend import Asked, credentials, question, serving
@@ -108,3 +108,20 @@ async def test_an_answer_that_is_too_large_is_an_error(monkeypatch: pytest.Monke
 
 def test_values_are_written_as_go_writes_json() -> None:
     assert written({"b": [1.0, 0.5, None, True], "a": "ü"}) == '{"a":"ü","b":[1,0.5,null,true]}'
+
+
+@pytest.mark.parametrize(("seconds", "limit"), [(3, 3.0), (0, 10.0), (None, 10.0)])
+async def test_a_request_gets_the_timeout_of_the_metric(seconds: int | None, limit: float) -> None:
+    """The request is not made: what it would be made with is looked at."""
+    given: list[float] = []
+
+    class Noting(GuardedHttp):
+        async def send(self, request: HttpRequest) -> HttpAnswer:
+            given.append(request.timeout)
+            raise BackendError(f"no answer within {request.timeout:g} s")
+
+    async with Noting() as http:
+        provider = WebProvider(http, credentials(http))
+        with pytest.raises(BackendError, match="no answer within"):
+            await provider.measure(question(web={"url": "http://metrics", "timeoutSeconds": seconds}))
+    assert given == [limit]

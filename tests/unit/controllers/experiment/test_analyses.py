@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rollouts.kube import objects
-from tests.unit.controllers.experiment.world import World, analysis, experiment, template
+from tests.unit.controllers.experiment.world import METRIC, World, analysis, experiment, template
 
 
 def runs(world: World) -> dict[str, Any]:
@@ -179,6 +179,16 @@ def test_a_template_that_does_not_come_is_an_error() -> None:
     assert world.status["message"] == (
         "Failed to create AnalysisRun for analysis 'x': AnalysisTemplate 'x' not found"
     )
+
+
+def test_a_template_may_be_the_clusters() -> None:
+    world = World({"templates": [template("a")], "analyses": [analysis("x", clusterScope=True)]})
+    world.api.put(
+        objects.CLUSTER_ANALYSIS_TEMPLATES,
+        {"metadata": {"name": "x"}, "kind": "ClusterAnalysisTemplate", "spec": {"metrics": [METRIC]}},
+    )
+    world.settle()
+    assert [metric["name"] for metric in runs(world)["exp-x"]["spec"]["metrics"]] == [METRIC["name"]]
 
 
 def test_a_taken_name_gets_a_number() -> None:

@@ -298,3 +298,15 @@ def test_a_cleared_status_runs_the_experiment_again() -> None:
     rs = world.named(objects.REPLICASETS)["exp-a"]
     assert labels.SCALE_DOWN_DEADLINE not in rs["metadata"]["annotations"]
     assert set(world.named(objects.SERVICES)) == {"exp-a"}
+
+
+def test_a_version_says_since_when_it_is_where_it_is() -> None:
+    world = experiment(template("a"), duration="1m").settle()
+    since = objects.format_time(world.api.now)
+    assert world.entry("a")["lastTransitionTime"] == since
+    world.wait(30)
+    world.settle()
+    assert world.entry("a")["lastTransitionTime"] == since
+    world.wait(31)
+    world.settle()
+    assert world.entry("a")["lastTransitionTime"] == objects.format_time(world.api.now)

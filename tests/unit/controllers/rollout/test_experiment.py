@@ -257,6 +257,16 @@ def test_a_missing_analysis_template_is_an_invalid_spec_that_names_the_field() -
     assert "spec.strategy.canary.steps[0].experiment.analyses[0].templateName" in world.status["message"]
 
 
+def test_an_analysis_may_come_from_a_template_of_the_cluster() -> None:
+    world = basic([step(analyses=[{"name": "x", "templateName": "all", "clusterScope": True}])])
+    metric = {"name": "m", "successCondition": "true", "provider": {"web": {"url": "http://metrics"}}}
+    world.api.put(
+        objects.CLUSTER_ANALYSIS_TEMPLATES, {"metadata": {"name": "all"}, "spec": {"metrics": [metric]}}
+    )
+    (analysis,) = only(updating(world))["spec"]["analyses"]
+    assert (analysis["templateName"], analysis["clusterScope"]) == ("all", True)
+
+
 # -- traffic -------------------------------------------------------------------------------------------------
 
 WEIGHED = ({**BASELINE, "weight": 10}, {**CANARY, "weight": 5})

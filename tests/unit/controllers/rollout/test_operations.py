@@ -11,7 +11,7 @@ from rollouts.controllers.rollout.apply import Apply
 from rollouts.controllers.rollout.decide import decide
 from rollouts.controllers.rollout.observe import with_pods
 from rollouts.kube import objects
-from tests.unit.controllers.rollout.world import KEY, World, basic, rollout_spec
+from tests.unit.controllers.rollout.world import KEY, World, basic, blue_green, rollout_spec
 
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
@@ -161,6 +161,15 @@ def test_restart_evicts_old_pods_a_few_at_a_time() -> None:
     world.wait(10)
     world.spec(restartAt=objects.format_time(world.now))
     assert reconcile_with_pods(world) == ["p0", "p1"]
+
+
+def test_restart_of_blue_green_evicts_as_many_as_may_be_missing() -> None:
+    world = blue_green(replicas=4, maxUnavailable=3)
+    world.settle()
+    put_pods(world, 4)
+    world.wait(10)
+    world.spec(restartAt=objects.format_time(world.now))
+    assert reconcile_with_pods(world) == ["p0", "p1", "p2"]
 
 
 def test_restart_waits_for_missing_pods() -> None:

@@ -149,3 +149,13 @@ def test_a_name_that_is_taken_raises_the_collision_count() -> None:
     world.settle()
     assert world.phase == "Healthy"
     assert world.status["collisionCount"] == 1
+
+
+def test_an_update_tells_when_it_began() -> None:
+    world = basic(STEPS)
+    world.settle()
+    world.wait(60)
+    began = objects.format_time(world.now)
+    world.deploy("web:v2")
+    world.settle()
+    assert world.status["duration"]["rolloutStartedAt"] == began

@@ -195,3 +195,15 @@ def test_a_disabled_plugin_is_skipped() -> None:
     assert world.status["currentStepIndex"] == 2
     assert gate.calls == []
     assert statuses(world)[0]["disabled"] is True
+
+
+def test_the_status_says_when_it_was_asked_and_when_it_ended() -> None:
+    gate = Gate([StepResult(phase="Running", requeue_after=timedelta(seconds=5))])
+    world, plugins = updating({"acme/gate": gate})
+    began = objects.format_time(world.now)
+    assert statuses(world)[0]["startedAt"] == began
+    assert "finishedAt" not in statuses(world)[0]
+    world.wait(11)
+    settle(world, plugins)
+    ended = objects.format_time(world.now)
+    assert (statuses(world)[0]["updatedAt"], statuses(world)[0]["finishedAt"]) == (ended, ended)
