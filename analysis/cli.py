@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
+from analysis.cli_doctor import doctor_command
 from analysis.cli_history import backtest_command
 from analysis.cli_judge import plan_command, replay_command
 from analysis.cli_slo import slo_group
@@ -48,6 +49,7 @@ main.add_command(replay_command)
 main.add_command(plan_command)
 main.add_command(slo_group)
 main.add_command(backtest_command)
+main.add_command(doctor_command)
 
 
 @main.command()
