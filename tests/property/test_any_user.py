@@ -112,7 +112,7 @@ common = {"deadline": None, "suppress_health_check": list(HealthCheck), "derando
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@settings(max_examples=6, **common)
+@settings(max_examples=4, **common)
 @given(story=deeds, seed=st.integers(0, 1000))
 def test_any_story_ends_well(strategy: str, story: list[tuple[Any, int, float]], seed: int) -> None:
     live(strategy, lambda: Storm(seed, 0.1) if seed % 2 else Smooth(), story, seed)

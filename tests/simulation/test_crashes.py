@@ -11,7 +11,7 @@ from rollouts.simulation.scenarios import SCENARIOS
 from tests.simulation.baseline import differences, smooth
 
 FAULTS = (Fault.ANSWER_LOST, Fault.KILLED_AFTER, Fault.KILLED_BEFORE, Fault.CONFLICT, Fault.FAILED_AFTER)
-SHARE = 23
+SHARE = 31
 """Every run of the tests takes one of so many cases; `make soak` takes all."""
 
 
