@@ -10,6 +10,8 @@ from analysis.judges.grid import ROWS, log_sum_exp
 
 WARM_UP_SECONDS = 90.0
 """Ticks in which over half of the canary's requests go to younger pods are void."""
+WARM_UP_SHARE = 0.55
+"""Over half, with room for chance: when a step doubles the pods, the young ones get half, give or take."""
 USUAL_SHARE = 0.5
 """An edge that more stable requests than this exceed says nothing about slow ones."""
 

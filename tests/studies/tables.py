@@ -373,3 +373,92 @@ POWER = {
     ),
     "5x, base 1 %": PowerRow(World(factor=5, base=0.01), 100, 0.75, (11, 22), 100, 1.0),
 }
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    """False aborts with a look-back and blind, in percent of 10 000 releases."""
+
+    world: World
+    look_back: Interval
+    blind: Interval
+
+
+@dataclass(frozen=True)
+class LatencyPowerRow:
+    """Share found and median minutes, the 90 s of warm-up included."""
+
+    world: World
+    minutes: float
+    blind_minutes: float
+
+
+SMALL = World(rps=5, stable=4, steps=steps(2, 2, 4))
+RESTLESS = World(pod_ar=(0.15, 0.9), spread=0.1)
+
+LATENCY_NULL = {
+    "iid": LatencyRow(World(), (0.01, 0.0, 0.06), (0.01, 0.0, 0.06)),
+    "pod AR s.15 r.9 + spread .1": LatencyRow(RESTLESS, (0.13, 0.08, 0.22), (0.18, 0.11, 0.28)),
+    "pod AR s.3 r.7 + spread .15": LatencyRow(
+        World(pod_ar=(0.3, 0.7), spread=0.15), (0.08, 0.04, 0.16), (0.32, 0.23, 0.45)
+    ),
+    "wave +-30 %/300 s": LatencyRow(World(wave=(0.3, 300)), (0.0, 0.0, 0.04), (0.0, 0.0, 0.04)),
+    "cold x1.5 60 s": LatencyRow(World(cold=(0.5, 60)), (0.43, 0.32, 0.58), (0.2, 0.13, 0.31)),
+    "gaps, resets, restart, AR s.2": LatencyRow(
+        World(gap=0.05, merge=0.1, reset=0.01, restart=3, pod_ar=(0.2, 0.9)),
+        (0.05, 0.02, 0.12),
+        (0.09, 0.05, 0.17),
+    ),
+    "pod AR s.2 r.9": LatencyRow(World(pod_ar=(0.2, 0.9)), (0.01, 0.0, 0.06), (0.08, 0.04, 0.16)),
+    "pod AR s.25 r.95": LatencyRow(World(pod_ar=(0.25, 0.95)), (0.08, 0.04, 0.16), (0.34, 0.24, 0.47)),
+    "pod spread s.2": LatencyRow(World(spread=0.2), (0.43, 0.32, 0.58), (0.36, 0.26, 0.5)),
+    "cold x2 30 s": LatencyRow(World(cold=(1, 30)), (0.79, 0.63, 0.98), (0.33, 0.24, 0.46)),
+    "5 rps, AR s.2": LatencyRow(SMALL.but(pod_ar=(0.2, 0.9)), (0.04, 0.02, 0.1), (0.11, 0.06, 0.2)),
+}
+
+LATENCY_POWER = {
+    "x1.25": LatencyPowerRow(World(factor=1.25), 5.5, 5.75),
+    "x1.5": LatencyPowerRow(World(factor=1.5), 2.25, 2.5),
+    "x2": LatencyPowerRow(World(factor=2), 1.75, 1.75),
+    "+1 s on 5 %": LatencyPowerRow(World(added=0.05), 2.0, 2.25),
+    "+1 s on 1 %": LatencyPowerRow(World(added=0.01), 3.25, 4.0),
+    "x2, AR s.15 + spread .1": LatencyPowerRow(RESTLESS.but(factor=2), 3.5, 2.25),
+    "x1.5, AR s.15 + spread .1": LatencyPowerRow(RESTLESS.but(factor=1.5), 6.75, 6.0),
+    "x1.5, 5 rps": LatencyPowerRow(SMALL.but(factor=1.5), 8.25, 10.0),
+    "+1 s on 5 %, 5 rps": LatencyPowerRow(SMALL.but(added=0.05), 6.25, 7.25),
+}
+
+
+@dataclass(frozen=True)
+class OpinionRow:
+    """Aborts in percent (found, or false), of 10 000 releases or 2500 with a regression.
+
+    ``minutes`` and ``errors`` are medians of a regression that is found; ``person`` is the share that a
+    person decides, ``replaced`` that in which pods were replaced.
+    """
+
+    world: World
+    aborted: float
+    replaced: float
+    person: float
+    minutes: float | None = None
+    errors: float | None = None
+
+
+LONE = {
+    "iid": OpinionRow(World(), 0.15, 1.1, 0.01),
+    "pod AR s1 r.9": OpinionRow(World(pod_ar=(1, 0.9)), 0.3, 4.1, 0.05),
+    "flap 1/h 60 s 5 %": OpinionRow(World(flap=(1, 60, 0.05)), 0.26, 8.1, 0.24),
+    "first canary pod sick +5 %": OpinionRow(World(sick_canary=0.05), 12.82, 100.0, 0.14),
+    "5x": OpinionRow(World(factor=5), 88.16, 100.0, 11.84, 3.5, 10),
+    "10x": OpinionRow(World(factor=10), 99.87, 100.0, 0.13, 1.75, 8),
+}
+
+SEVERAL = {
+    "iid": OpinionRow(World(), 0.51, 0.1, 0.0),
+    "sick 2 % of pods +5 %": OpinionRow(World(sick=(0.02, 0.05)), 0.91, 13.0, 0.03),
+    "one canary pod sick +5 %": OpinionRow(World(sick_canary=0.05), 11.05, 89.1, 0.0),
+    "flap 1/h 60 s 5 %": OpinionRow(World(flap=(1, 60, 0.05)), 0.36, 3.8, 0.0),
+    "5x, 2 canary pods": OpinionRow(World(factor=5), 99.92, 17.2, 0.08, 2.5, 8),
+    "10x": OpinionRow(World(factor=10), 99.96, 6.3, 0.04, 1.0, 6),
+}

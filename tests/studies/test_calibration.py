@@ -24,7 +24,6 @@ def test_the_power_target_is_met() -> None:
     fast = run_power(POWER["5x, 2 canary pods"], RUNS, seed=72)["fast"]
     assert fast.found >= 99.0
     assert fast.minutes is not None
-    assert fast.errors is not None
     assert fast.minutes <= 2.5
     assert fast.errors[0] <= 10
 

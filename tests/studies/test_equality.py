@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from analysis.judges.corroborated import Settings, Tick, advance, evidence, look_back
+from analysis.judges.profiles import Profile
 from analysis.judges.sums import BLIND, Sums
+from analysis.judges.trial import Counted, Terms, begin, slow_shares
+from analysis.judges.trial import advance as tried
+from analysis.judges.trial import evidence as weighed
+from tests.studies.latency import EDGES, LatencyJudge, LatencySimulation
 from tests.studies.vectorised import VectorisedJudge
 from tests.studies.worlds import Batch, Simulation, World
 
@@ -47,6 +52,33 @@ def test_both_writings_agree(name: str, blind: bool) -> None:
             if not batch.void[run]:
                 sums[run] = advance(sums[run], tick_of(batch, run), settings)
             found = evidence(sums[run], settings)
+            assert found.rows == pytest.approx(rows[run], abs=1e-9)
+            assert found.one_left_out == pytest.approx(one[run], abs=1e-9)
+            assert found.two_left_out == pytest.approx(two[run], abs=1e-9)
+
+
+def test_both_writings_agree_about_latency() -> None:
+    world = World(pod_ar=(0.2, 0.9), spread=0.1, added=0.02, gap=0.1, merge=0.1)
+    simulation = LatencySimulation(world, 2, seed=12)
+    study, history = LatencyJudge(2), list(simulation.batches(look_back=True))
+    study.look_back(history)
+    empty = Tick(((0.0, 0.0),) * 16)
+    terms, trials = Terms(Profile.CAREFUL, edges=EDGES, focus=None), []
+    for run in range(2):
+        sums, shares = [], []
+        for edge in range(len(EDGES)):
+            ticks = [empty if b.edges[0].void[run] else tick_of(b.edges[edge], run) for b in history]
+            sums.append(look_back(ticks))
+            shares.append(slow_shares(tuple(ticks)))
+        trials.append(begin(tuple(sums), tuple(shares)))
+    for batch in simulation.batches(look_back=False):
+        study.tick(batch)
+        rows, _, one, two = study.evidence()
+        for run in range(2):
+            if not batch.edges[0].void[run]:
+                ticks = tuple(tick_of(edge, run) for edge in batch.edges)
+                trials[run] = tried(trials[run], Counted(ticks, {}, bool(batch.warming[run])), terms)
+            found = weighed(trials[run], terms)
             assert found.rows == pytest.approx(rows[run], abs=1e-9)
             assert found.one_left_out == pytest.approx(one[run], abs=1e-9)
             assert found.two_left_out == pytest.approx(two[run], abs=1e-9)

@@ -188,7 +188,7 @@ class VectorisedJudge:
 
 @dataclass
 class Outcome:
-    """Per run: tick of the abort (-1 for none), canary errors served until then, suspected, frozen."""
+    """Per run: tick of the abort (-1 for none), canary errors until then (or the end), suspected, frozen."""
 
     aborted: NDArray[np.int64]
     errors: Array
@@ -260,7 +260,9 @@ def play(
             over_level[name].append(e >= A)
             hits[name].append((e >= A) & (one >= A1) & (two >= A2))
             freezes[name].append(e >= np.log(4))
-    errors = np.cumsum(np.array(served), 0)
+    # Errors are counted from the onset on.
+    errors = np.cumsum(np.array(served)[world.onset :], 0)
+    errors = np.concatenate([np.zeros((world.onset, runs)), errors])
     return {
         name: _outcome(np.array(over_level[name]), np.array(hits[name]), np.array(freezes[name]), errors)
         for name in profiles

@@ -45,6 +45,10 @@ class World:
     gap: float = 0.0
     merge: float = 0.0
     reset: float = 0.0
+    added: float = 0.0
+    """share of canary requests that get a second more (latency alone)"""
+    alone: bool = False
+    """each canary pod gets the whole weight: one at a time is used"""
     restart: int = 0
     """ticks that a restart loses"""
     state_lost: bool = False
@@ -100,7 +104,7 @@ class Simulation:
         self.ill[:, world.stable] += world.sick_canary
         self.ill[:, 0] += world.sick_stable
         self.late = np.zeros((2, runs, self.pods))
-        self.waiting = [np.zeros((runs, 16))] * 2 + [np.zeros((runs, 4))] * 2
+        self.waiting: list[Array] = []
         self.lost_at = self.rng.integers(0, world.ticks, runs)
 
     def look_back(self) -> Iterator[Batch]:
@@ -117,12 +121,16 @@ class Simulation:
                 yield self._tick(weight, pods, now + TICK / 2 - born[:pods], now, number)
                 number += 1
 
+    def shares(self, weight: float, pods: int) -> Array:
+        each = weight if self.world.alone else weight / max(pods, 1)
+        return np.concatenate(
+            [np.full(self.world.stable, (1 - weight) / self.world.stable), np.full(pods, each)]
+        )
+
     def _tick(self, weight: float, pods: int, ages: Array, now: float, number: int) -> Batch:
         w, rng = self.world, self.rng
         rates = self._rates(pods, ages, now, number)
-        shares = np.concatenate(
-            [np.full(w.stable, (1 - weight) / w.stable), np.full(pods, weight / pods if pods else 0.0)]
-        )
+        shares = self.shares(weight, pods)
         n = rng.poisson(w.rps * TICK * shares, (self.runs, len(shares))).astype(float)
         e = self._errors(n, rates, w.rps * TICK * shares)
         n = np.maximum(n, e)
@@ -148,8 +156,19 @@ class Simulation:
     def _rates(self, pods: int, ages: Array, now: float, number: int) -> Array:
         w, rng = self.world, self.rng
         total = w.stable + pods
+        f = w.base * self._factors(pods, ages, now, number)
+        if w.flap[0]:
+            draw = rng.random(self.on.shape)
+            self.on = np.where(self.on, draw >= self.off_rate, draw < self.on_rate)
+            f = f + w.flap[2] * self.on[:, :total]
+        return np.clip(f + self.ill[:, :total], 0, 1)
+
+    def _factors(self, pods: int, ages: Array, now: float, number: int) -> Array:
+        """Return what multiplies the usual rate (or the usual latency) of each pod."""
+        w, rng = self.world, self.rng
+        total = w.stable + pods
         sigma, r = w.pod_ar
-        f = w.base * self.lasting[:, :total]
+        f = self.lasting[:, :total].copy()
         if sigma:
             self.x = r * self.x + np.sqrt(1 - r * r) * rng.standard_normal(self.x.shape)
             f = f * np.exp(sigma * self.x[:, :total] - sigma**2 / 2)
@@ -167,11 +186,7 @@ class Simulation:
             f[:, w.stable :] *= 1 + w.cold[0] * np.exp(-ages / w.cold[1])
         if pods and number >= w.onset:
             f[:, w.stable :] *= w.factor
-        if w.flap[0]:
-            draw = rng.random(self.on.shape)
-            self.on = np.where(self.on, draw >= self.off_rate, draw < self.on_rate)
-            f = f + w.flap[2] * self.on[:, :total]
-        return np.clip(f + self.ill[:, :total], 0, 1)
+        return f
 
     def _errors(self, n: Array, f: Array, load: Array) -> Array:
         w, rng = self.world, self.rng
@@ -204,7 +219,8 @@ class Simulation:
             void |= (self.lost_at <= number) & (number < self.lost_at + w.restart)
         if w.merge:
             unread = (rng.random(self.runs) < w.merge) & ~void
-            groups = [now + before for now, before in zip(groups, self.waiting, strict=True)]
+            if self.waiting:
+                groups = [now + before for now, before in zip(groups, self.waiting, strict=True)]
             self.waiting = [np.where(unread[:, None], now, 0.0) for now in groups]
             void |= unread
         return groups, void

@@ -12,7 +12,7 @@ from analysis.counts.events import Counts, edges_of, from_buckets, from_labels, 
 from analysis.counts.groups import Groups
 from analysis.counts.vectors import LabelSet, Vectors, fingerprint
 from analysis.judges.corroborated import Tick
-from analysis.judges.latency import WARM_UP_SECONDS
+from analysis.judges.latency import WARM_UP_SECONDS, WARM_UP_SHARE
 from analysis.judges.trial import Counted
 from analysis.providers.canary.config import MOST_EDGES, CanaryConfig
 
@@ -123,7 +123,7 @@ def counted(groups: Groups, interval: Interval, edges: tuple[float, ...]) -> Cou
     return Counted(
         ticks_of(groups, interval, edges),
         groups.names(interval.present, Arm.CANARY),
-        groups.young_share(interval.counts, middle, WARM_UP_SECONDS) > 0.5,
+        groups.young_share(interval.counts, middle, WARM_UP_SECONDS) > WARM_UP_SHARE,
     )
 
 
