@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from analysis.conditions.condition import assess, holds_no_number
 from analysis.conditions.errors import ConditionError
@@ -20,6 +21,8 @@ from analysis.spec.objects import Metric
 from analysis.spec.status import Measurement, Phase
 
 REDACTED = "*****"
+SHORTEST_PART = 8
+"""Characters of a path or a query of a secret address that is hidden by itself."""
 LONGEST_MEASUREMENT_SECONDS = 300.0
 """No measurement takes longer, whatever its provider's own timeout says."""
 SHORTEST_PAUSE = timedelta(seconds=1)
@@ -144,9 +147,25 @@ class Runner:
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return a text with every secret replaced; longer ones first, so that no part of one is left."""
-    for secret in sorted((s for s in secrets if s), key=len, reverse=True):
-        text = text.replace(secret, REDACTED)
+    forms = {form for secret in secrets for form in (secret, *_parts_of_url(secret)) if form}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, REDACTED)
     return text
+
+
+def _parts_of_url(secret: str) -> Iterator[str]:
+    """Yield what a message may quote of a secret address: a failed connection names the host alone."""
+    try:
+        parts = urlsplit(secret.strip())
+        host = parts.hostname or ""
+    except ValueError:
+        return
+    if not (parts.scheme and parts.netloc):
+        return
+    yield parts.password or ""
+    # A short name, such as that of a Service, is a word that messages have for other reasons too.
+    yield from (name for name in (parts.netloc, host) if "." in name or name != host)
+    yield from (part for part in (parts.path, parts.query) if len(part) >= SHORTEST_PART)
 
 
 def _redacted(measurement: Measurement, secrets: tuple[str, ...]) -> Measurement:

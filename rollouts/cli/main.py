@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
         """Resolve a command; an unknown one is answered with what was probably meant."""
         name = args[0] if args else ""
         if name and name not in COMMANDS and not name.startswith("-"):
-            close = get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+            close = get_close_matches(name, COMMANDS, n=1, cutoff=0.7)
             hint = (
                 f"Did you mean `{ctx.command_path} {close[0]}`?" if close else "See --help for all commands."
             )

@@ -62,7 +62,7 @@ class MetricRow:
         """Return the last value against the condition, or what went wrong."""
         if self.value:
             return f"{self.value} against {self.condition}" if self.condition else self.value
-        return self.message or "no measurement yet"
+        return self.message or ("" if self.measured else "no measurement yet")
 
     def progress(self) -> str:
         """Return how many measurements there are of how many."""
