@@ -154,11 +154,13 @@ def point_active_service(d: Draft) -> bool:
     """Switch users to the new version when it is whole and cleared, or back to stable after an abort."""
     s = d.s
     new = s.new
-    if new is None or s.spec.paused:
+    if new is None:
         return False
     name = _strategy(d).active_service
     if _users_are_lost(d) and not s.status.promote_full:
         switch(d, name, s.status.stable_rs)
+        return False
+    if s.spec.paused:
         return False
     if s.aborted and not s.fully_promoted:
         if s.status.stable_rs and s.stable is not None and s.stable.available > 0:

@@ -125,3 +125,13 @@ def test_active_service_without_a_version_gets_the_new_one_when_stable_has_no_po
     world.reconcile()
     world.reconcile()
     assert world.selects("active") == "v2"
+
+
+def test_pause_by_a_person_does_not_keep_users_from_the_only_version_with_pods() -> None:
+    world = updating(blue_green(autoPromotionEnabled=False))
+    world.spec(paused=True)
+    world.settle()
+    gone = f"web-{world.hash('v1')}"
+    del world.api.objects[(objects.REPLICASETS, gone)]
+    world.settle()
+    assert world.selects("active") == "v2"
