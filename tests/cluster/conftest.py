@@ -11,7 +11,13 @@ import pytest
 
 from tests.cluster.binaries import built_control_plane
 from tests.cluster.contenders import kubelet
-from tests.cluster.control_plane import ControlPlane, RealCluster, missing_reason, shared_cluster
+from tests.cluster.control_plane import (
+    ControlPlane,
+    RealCluster,
+    missing_reason,
+    shared_cluster,
+    stop_shared_cluster,
+)
 from tests.cluster.crds import (
     gateway_crds,
     install_crds,
@@ -25,11 +31,12 @@ from tests.cluster.prometheus import PrometheusTools, find_prometheus
 
 
 @pytest.fixture(scope="session")
-def bare_cluster() -> RealCluster:
+def bare_cluster() -> Iterator[RealCluster]:
     """Return the run's real cluster as it starts, without any CRD of ours promised."""
     cluster = shared_cluster()
     assert cluster is not None, missing_reason()
-    return cluster
+    yield cluster
+    stop_shared_cluster()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -245,9 +246,18 @@ def shared_cluster() -> RealCluster | None:
         return None
     folder = Path(tempfile.mkdtemp(prefix="rollouts-cluster-"))
     plane = ControlPlane(binary, folder)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(plane.stop)
+    _shared.callback(shutil.rmtree, folder, ignore_errors=True)
+    _shared.callback(plane.stop)
     return plane.start()
 
 
+def stop_shared_cluster() -> None:
+    """End the run's one cluster; whoever asks for it afterwards gets a new one."""
+    shared_cluster.cache_clear()
+    _shared.close()
+
+
+_shared = ExitStack()
+# The tests of the API's contract ask for it without a fixture that would give it back.
+atexit.register(_shared.close)
 _numbers = itertools.count(1)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 
 import pytest
 
 from tests.lanes.ledger import Account, problems, skip_reason, table
 from tests.lanes.registry import LANES, Lane, lane_named, lane_of_folder
+from tests.lanes.sharing import group_of
 
+PROPERTY = "lane"
+"""How a test's report carries its lane, also out of another process."""
 MARKER = "lane(name, *also): the lane that the test counts for, and further lanes whose parts it needs"
 
 
@@ -19,13 +23,22 @@ class LanePlugin:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._accounts: dict[str, Account] = defaultdict(Account)
-        self._lane_of: dict[str, str] = {}
         self._missing: dict[str, str] = {}
         self._finished: set[str] = set()
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Note the lane while the item is at hand. Raises UnknownLane for a wrong marker."""
-        self._lane_of[item.nodeid] = _needs(item)[0].name
+        item.user_properties.append((PROPERTY, _needs(item)[0].name))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep tests together that share something costly, for runs in several processes."""
+        if not self._config.pluginmanager.hasplugin("xdist"):
+            return
+        for item in items:
+            group = group_of(item, _lane_of(item.user_properties))
+            if group:
+                item.add_marker(pytest.mark.xdist_group(group))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -37,7 +50,7 @@ class LanePlugin:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count one outcome for each test: the first that is not a pass, else the call's."""
-        account = self._accounts[self._lane_of.get(report.nodeid, "unit")]
+        account = self._accounts[_lane_of(report.user_properties)]
         account.seconds += report.duration
         if report.nodeid in self._finished or (report.passed and report.when != "teardown"):
             return
@@ -51,7 +64,9 @@ class LanePlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Turn a green but incomplete CI run red."""
+        """Turn a green but incomplete CI run red. A worker of several sees a part alone and says nothing."""
+        if hasattr(self._config, "workerinput"):
+            return
         if session.exitstatus == pytest.ExitCode.OK and self._problems():
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -78,6 +93,10 @@ class LanePlugin:
         option = self._config.option
         everything = self._config.args == self._config.getini("testpaths")
         return everything and not (option.keyword or option.markexpr or option.collectonly)
+
+
+def _lane_of(properties: Iterable[tuple[str, object]]) -> str:
+    return str(next((value for name, value in properties if name == PROPERTY), "unit"))
 
 
 def _needs(item: pytest.Item) -> list[Lane]:
