@@ -1,0 +1,109 @@
+"""A cluster that another controller leaves in mid-work is taken over without a pod created or deleted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.contenders import Contender, holder
+from tests.cluster.control_plane import RealCluster
+from tests.cluster.harness import apply
+from tests.cluster.moving import Place, move
+from tests.cluster.processes import wait_until
+from tests.cluster.samples import Object, canary, pod_template, rollout, route, service
+
+APP = "shop"
+STEPS = [{"setWeight": 50}, {"pause": {}}]
+KEPT = {"abortScaleDownDelaySeconds": 600}
+ROUTED = canary(STEPS, name=APP, **KEPT)
+STRATEGIES: dict[str, Object] = {
+    "canary": {"canary": {"steps": STEPS}},
+    "paused": ROUTED,
+    "aborted": ROUTED,
+    "preview": {
+        "blueGreen": {
+            "activeService": f"{APP}-stable", "previewService": f"{APP}-canary",
+            "autoPromotionEnabled": False, **KEPT,
+        }
+    },
+}  # fmt: skip
+QUIET_SECONDS = 4.0
+
+
+def shop(state: str, version: str) -> Object:
+    return rollout(APP, STRATEGIES[state], pod_template(APP, version))
+
+
+def begin(cluster: RealCluster, state: str) -> Place:
+    place = Place(cluster, cluster.new_namespace(f"left-{state}"))
+    parts = [service(f"{APP}-stable", APP), service(f"{APP}-canary", APP)]
+    weights = {f"{APP}-stable": 100, f"{APP}-canary": 0}
+    apply(cluster, place.name, [*parts, route(APP, f"{place.name}.test", weights), shop(state, "v1")])
+    return place
+
+
+@pytest.fixture
+def left(leaderless: RealCluster, folder: Path) -> Iterator[dict[str, Place]]:
+    """Bring four Rollouts into the middle of something and write them as another controller leaves them."""
+    before = {state: begin(leaderless, state) for state in STRATEGIES}
+    process = Contender(leaderless, folder, "before").start()
+    try:
+        for place in before.values():
+            place.wait("v1 Healthy", phase="Healthy")
+        for state, place in before.items():
+            apply(leaderless, place.name, [shop(state, "v2")])
+        for place in before.values():
+            place.wait("the pause", phase="Paused")
+        before["aborted"].user(abort=True)
+        before["aborted"].wait("the abort", phase="Degraded")
+    finally:
+        assert process.stop() == 0, process.process.tail()
+    places = {state: move(place, leaderless.new_namespace(state)) for state, place in before.items()}
+    for place in before.values():
+        leaderless.delete_namespace(place.name)
+    yield places
+    for place in places.values():
+        leaderless.delete_namespace(place.name)
+
+
+GOES_ON: dict[str, Callable[[Place], object]] = {
+    "canary": lambda place: place.user(pauseConditions=None),
+    "paused": lambda place: place.user(pauseConditions=None),
+    "aborted": lambda place: place.user(abort=False),
+    "preview": lambda place: place.user(pauseConditions=None),
+}
+ENDS = {"canary": "Healthy", "paused": "Healthy", "aborted": "Paused", "preview": "Healthy"}
+
+
+def test_nothing_moves_until_a_person_acts_and_then_it_goes_on(
+    leaderless: RealCluster, left: dict[str, Place], folder: Path
+) -> None:
+    pictures = {state: place.picture() for state, place in left.items()}
+    assert {state: picture["status"]["phase"] for state, picture in pictures.items()} == {
+        "canary": "Paused", "paused": "Paused", "aborted": "Degraded", "preview": "Paused",
+    }  # fmt: skip
+    process = Contender(leaderless, folder, "after").start()
+    try:
+        wait_until(lambda: holder(leaderless), seconds=30, what="a leader")
+        time.sleep(QUIET_SECONDS)
+        for state, place in left.items():
+            assert place.picture() == pictures[state], state
+        mine = {(write.verb, write.kind) for write in process.writes() if write.kind != "events"}
+        # The Gateway API router marks its route once; its rules stay as they are.
+        assert mine <= {("patch", "rollouts/status"), ("update", "httproutes")}
+
+        for state, act in GOES_ON.items():
+            act(left[state])
+        for state, place in left.items():
+            place.wait(ENDS[state], phase=ENDS[state])
+            hashes = {found for found, _ in place.versions().values()}
+            assert hashes == {"foreign0", "foreign1"}, state
+        for state in ("canary", "paused", "preview"):
+            status = left[state].status
+            assert status["stableRS"] == status["currentPodHash"] == left[state].versions()["v2"][0]
+        assert process.stop() == 0
+    finally:
+        process.stop()
