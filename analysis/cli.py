@@ -26,6 +26,7 @@ from analysis.providers.egress import EgressPolicy
 from analysis.providers.errors import ConfigurationError
 from analysis.providers.http import GuardedHttp
 from analysis.providers.registry import ProviderEnvironment, default_registry
+from analysis.providers.slo.config import objective_problem
 from analysis.run.machine import Due, Finished, NextState, next_state
 from analysis.run.plan import RunPlan, RunRejected, prepare
 from analysis.runner import Runner
@@ -146,6 +147,8 @@ def _complaints(document: Mapping[str, Any]) -> list[str]:
         return [str(error)]
     found = [str(problem) for problem in problems(spec)]
     for index, metric in enumerate(spec.metrics):
+        objective = objective_problem(metric, f"spec.metrics[{index}]")
+        found += [str(objective)] if objective is not None else []
         for field, source in (
             ("successCondition", metric.success_condition),
             ("failureCondition", metric.failure_condition),

@@ -67,6 +67,20 @@ class Measured:
         good = self.good.fill(window, matcher) if self.good is not None else ""
         return f"1 - (({good}) or 0 * ({total})) / (({total}) > 0)"
 
+    def counted(self, window: str, matcher: str) -> tuple[str, str] | None:
+        """Return PromQL of all and of bad events of a young version, exact about births; None when it cannot.
+
+        It can where bare counters (or a classic histogram) were given, and not whole queries.
+        """
+        part = self.bad or self.good
+        if self.total is None or part is None or self.fraction:
+            return None
+        total, counted = self.total.count(window, matcher), part.count(window, matcher)
+        if not total or not counted:
+            return None
+        known = f"({counted}) or 0 * ({total})"
+        return total, known if self.bad is not None else f"({total}) - ({known})"
+
     def gives_counts(self) -> bool | None:
         """Tell whether ``total_rate`` is per window; None when that cannot be told from the query."""
         gives_rate = self.total.gives_rate if self.total is not None else None

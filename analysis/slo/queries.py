@@ -25,13 +25,28 @@ LONGEST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class QueryTemplate:
-    """A query whose range and version are still open."""
+    """A query whose range and version are open. ``counter`` is the bare selector that it was made of."""
 
     text: str
+    counter: str = ""
 
     def fill(self, window: str, matcher: str = "") -> str:
         """Return PromQL for a range such as ``5m``; without a matcher for the whole service."""
-        text = self.text.replace(_WINDOW, window)
+        return self._filled(self.text, window, matcher)
+
+    def count(self, window: str, matcher: str) -> str:
+        """Return PromQL of the events of a young version in a window; "" when no bare counter was given.
+
+        ``increase()`` takes a series' first sample for its zero, and so misses the first errors of a new pod.
+        A series that was not there when the window began counts from 0 instead (or from its last restart).
+        """
+        if not self.counter:
+            return ""
+        counter = self._filled(self.counter, window, matcher)
+        return f"sum((increase({counter}[{window}]) and ({counter} offset {window})) or {counter})"
+
+    def _filled(self, text: str, window: str, matcher: str) -> str:
+        text = text.replace(_WINDOW, window)
         if matcher:
             return text.replace(_SELECTOR, matcher)
         text = re.sub(rf"(?<=[a-zA-Z0-9_:])\{{{_SELECTOR}\}}", "", text)
@@ -62,7 +77,7 @@ def read_query(text: str, path: str) -> QueryTemplate:
     """
     marked = _marked(text, path)
     if _PLAIN.fullmatch(blanked(marked)):
-        return QueryTemplate(f"sum(rate({_with_selector(marked.strip())}[{_WINDOW}]))")
+        return _of_counter(_with_selector(marked.strip()))
     if not _RANGE.search(blanked(marked)):
         raise SpecError(
             path,
@@ -85,7 +100,11 @@ def read_selector(text: str, path: str) -> QueryTemplate:
 def ranged(selector: QueryTemplate, matcher: str = "") -> QueryTemplate:
     """Return ``sum(rate(…[window]))`` of a bare selector, with one more matcher."""
     text = _inserted(selector.text, matcher) if matcher else selector.text
-    return QueryTemplate(f"sum(rate({text}[{_WINDOW}]))")
+    return _of_counter(text)
+
+
+def _of_counter(counter: str) -> QueryTemplate:
+    return QueryTemplate(f"sum(rate({counter}[{_WINDOW}]))", counter)
 
 
 def _marked(text: str, path: str) -> str:

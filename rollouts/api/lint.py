@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from analysis.providers.slo.config import objective_problem
 from analysis.slo.model import ServiceLevelObjectiveSpec
 from analysis.slo.validation import rule_problems
 from analysis.spec.objects import AnalysisRunSpec, AnalysisTemplateSpec
@@ -186,6 +187,10 @@ def _analysis_rules(model: type[AnalysisTemplateSpec] | type[AnalysisRunSpec]) -
         spec = model.model_validate(manifest.get("spec") or {})
         yield from ((problem.path, problem.message) for problem in problems(spec, "spec"))
         yield from query_problems(spec)
+        for index, metric in enumerate(spec.metrics):
+            problem = objective_problem(metric, f"spec.metrics[{index}]")
+            if problem is not None:
+                yield problem.path, problem.message
 
     return rules
 

@@ -30,6 +30,10 @@ def burn_queries(spec: ServiceLevelObjectiveSpec, burn: Burn, elapsed: timedelta
     canary = burn.matcher(burn.canary)
     queries: dict[str, str] = {}
     for window in _windows(burn):
+        counted = measured.counted(window, canary)
+        if counted is not None:
+            queries[f"total {window}"], queries[f"bad {window}"] = counted
+            continue
         queries[f"ratio {window}"] = measured.error_ratio(window, canary)
         if measured.counts:
             queries[f"total {window}"] = measured.total_rate(window, canary)
@@ -55,6 +59,9 @@ def _windows(burn: Burn) -> tuple[str, ...]:
 
 
 def _seen(measured: Measured, window: str, numbers: Mapping[str, float | None]) -> Seen:
+    if f"ratio {window}" not in numbers:
+        requests, failed = numbers[f"total {window}"] or 0.0, numbers[f"bad {window}"] or 0.0
+        return Seen(failed / requests if requests > 0 else None, requests, failed)
     ratio = numbers[f"ratio {window}"]
     if not measured.counts or measured.gives_counts() is None:
         return Seen(ratio)
@@ -69,9 +76,13 @@ def _spend_queries(measured: Measured, burn: Burn, elapsed: timedelta) -> dict[s
     window = _spend_window(elapsed)
     queries = {"service": measured.total_rate(SERVICE_WINDOW)}
     for version, name in ((burn.canary, "canary"), (burn.stable, "stable")):
-        if version is not None:
-            queries[f"{name} bad"] = measured.bad_rate(window, burn.matcher(version))
-            queries[f"{name} total"] = measured.total_rate(window, burn.matcher(version))
+        if version is None:
+            continue
+        # Stable pods are not young: a gap in their samples must not count their whole past.
+        counted = measured.counted(window, burn.matcher(version)) if name == "canary" else None
+        total = counted[0] if counted else measured.total_rate(window, burn.matcher(version))
+        bad = counted[1] if counted else measured.bad_rate(window, burn.matcher(version))
+        queries |= {f"{name} total": total, f"{name} bad": bad}
     return queries
 
 
@@ -89,12 +100,14 @@ def _cost(
     per_second = not measured.gives_counts()
     seconds = parse_period(_spend_window(elapsed)).total_seconds() if per_second else 1.0
 
-    def served(name: str) -> Served:
-        return Served((numbers[f"{name} bad"] or 0.0) * seconds, (numbers[f"{name} total"] or 0.0) * seconds)
+    def served(name: str, times: float) -> Served:
+        return Served((numbers[f"{name} bad"] or 0.0) * times, (numbers[f"{name} total"] or 0.0) * times)
 
     service = numbers["service"] or 0.0
     rps = service if per_second else service / parse_period(SERVICE_WINDOW).total_seconds()
     cap = spend_cap(burn.spend_cap or 0.0, spec.objective, rps, parse_period(spec.window))
     if cap <= 0:
         return None
-    return spent(served("canary"), served("stable") if burn.stable is not None else None, cap)
+    exact = measured.counted(SERVICE_WINDOW, burn.matcher(burn.canary)) is not None
+    canary = served("canary", 1.0 if exact else seconds)
+    return spent(canary, served("stable", seconds) if burn.stable is not None else None, cap)

@@ -125,6 +125,22 @@ class SloConfig(Strict):
         return read_objective(self.slo, f"{PATH}.slo")
 
 
+def objective_problem(metric: Metric, path: str) -> SpecError | None:
+    """Return what is wrong with a metric's objective before any run; None also when it has arguments.
+
+    ``path`` is that of the metric.
+    """
+    written = (metric.provider.plugin or {}).get(NAME)
+    slo = written.get("slo") if isinstance(written, dict) else None
+    if not isinstance(slo, dict) or "{{args." in str(slo).replace(" ", ""):
+        return None
+    try:
+        read_objective(slo, f"{path}.{PATH}.slo")
+    except SpecError as error:
+        return error
+    return None
+
+
 def read_config(metric: Metric) -> SloConfig:
     """Return a metric's configuration. Raises ConfigurationError that names the field."""
     for field, value in (

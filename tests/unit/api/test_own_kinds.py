@@ -70,3 +70,31 @@ def test_the_examples_have_no_findings(path: Path) -> None:
 def test_lint_names_what_is_wrong_with_an_objective(seen: str, written: str, finding: str) -> None:
     assert lint(OBJECTIVE) == []
     assert any(finding in found for found in lint(OBJECTIVE.replace(seen, written)))
+
+
+PLUGIN = """\
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: a}
+spec:
+  args: [{name: canary}]
+  metrics:
+  - name: burn
+    provider:
+      plugin:
+        rollouts.dev/slo:
+          slo:
+            objective: 0.999
+            indicator:
+              ratio: {total: hits_total, bad: errors_total}
+          burn: {canary: "{{args.canary}}"}
+"""
+
+
+def test_lint_looks_into_the_objective_of_a_template() -> None:
+    assert lint(PLUGIN) == []
+    (found,) = lint(PLUGIN.replace("0.999", "99.9"))
+    where = 'spec.metrics[0].provider.plugin["rollouts.dev/slo"].slo.objective'
+    assert where in found
+    assert "write 0.999 for 99.9 %" in found
+    assert lint(PLUGIN.replace("0.999", '"{{args.objective}}"')) == []

@@ -107,6 +107,18 @@ def test_a_ratio_alone_has_no_counts() -> None:
     assert found.total_rate("5m") == found.bad_rate("5m") == ""
 
 
+def test_a_young_version_s_series_count_from_nothing() -> None:
+    total, bad = measured(ratio={"total": "a", "bad": "b"}).counted("5m", CANARY) or ("", "")
+    a, b = f"a{{{CANARY}}}", f"b{{{CANARY}}}"
+    counted = "(sum((increase({0}[5m]) and ({0} offset 5m)) or {0}))"
+    assert same(f"({total})", counted.format(a))
+    assert same(bad, f"{counted.format(b)} or 0 * {counted.format(a)}")
+    good = measured(ratio={"total": "a", "good": "b"}).counted("5m", CANARY) or ("", "")
+    assert same(good[1], f"{counted.format(a)} - ({counted.format(b)} or 0 * {counted.format(a)})")
+    assert measured(ratio={"total": "sum(rate(a[{{window}}]))", "bad": "b"}).counted("5m", CANARY) is None
+    assert measured(latency={"native": "a", "threshold": "1s"}).counted("5m", CANARY) is None
+
+
 def test_queries_by_increase_give_counts_and_by_rate_give_rates() -> None:
     increase = {"total": "sum(increase(a[{{window}}]))", "bad": "sum(increase(b[{{window}}]))"}
     assert measured(ratio=increase).gives_counts() is True

@@ -1,6 +1,7 @@
 """Plugin rollouts.dev/slo over HTTP: what it asks, what it decides, and what it holds."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,15 +40,18 @@ def config(**fields: Any) -> dict[str, Any]:
     return {"slo": SLO, "lag": "0s", **fields}
 
 
+SECONDS = {"1m": 60, "3m": 180, "5m": 300, "30m": 1800}
+
+
+def events(query: str) -> float:
+    """Return what a query that counts one event a second gives: per window by increase, else per second."""
+    window = re.search(r"\[(\w+)\]", query)
+    return SECONDS[window[1]] if window is not None and "increase(" in query else 1.0
+
+
 def steady(ratio: float, rps: float = 10.0) -> Numbers:
     """Answer like a canary with a constant share of errors."""
-
-    def number(query: str) -> float | None:
-        if " / " in query:
-            return ratio
-        return rps * ratio if " or 0 * " in query else rps
-
-    return number
+    return lambda query: rps * events(query) * (ratio if " or 0 * " in query else 1.0)
 
 
 class Ask:
@@ -146,12 +150,12 @@ async def test_the_clock_of_a_trouble_starts_anew_when_it_was_over() -> None:
 
 async def test_the_canary_may_cost_a_share_of_the_budget_since_the_run_began() -> None:
     def number(query: str) -> float | None:
-        if " / " in query:
-            return 0.002
-        canary = 'version="abc"' in query
-        if " or 0 * " in query:
-            return 0.2 if canary else 0.0
-        return 10.0 if canary else 1.0
+        canary, bad = 'version="abc"' in query, " or 0 * " in query
+        if canary and "[1m]" not in query and "[3m]" not in query:
+            return 1_000.0 if not bad else 2.0
+        return events(query) * (
+            {(True, True): 0.2, (True, False): 100.0, (False, True): 0.0}.get((canary, bad), 1.0)
+        )
 
     # 1 request/s for 30 days: 2592 may be bad, 1 % of that is 26; the canary fails 12 a minute.
     ask = Ask(config(burn={**BURN, "stable": "old", "spendCap": 0.01}), number)
@@ -284,7 +288,7 @@ async def test_a_query_that_gives_several_series_is_told_to_be_aggregated() -> N
 )
 async def test_a_partial_answer_is_no_answer(warnings: list[str], held: bool) -> None:
     def respond(_: Asked) -> web.Response:
-        data = {"resultType": "vector", "result": [{"metric": {}, "value": [0, "0"]}]}
+        data = {"resultType": "vector", "result": [{"metric": {}, "value": [0, "9"]}]}
         return web.json_response({"status": "success", "data": data, "warnings": warnings})
 
     ask = Ask(config(burn={**BURN, "minRequests": 0}), steady(0.0))
