@@ -8,7 +8,8 @@ from analysis.judges.corroborated import Tick, look_back
 from analysis.judges.decision import Decision
 from analysis.judges.opinion import Advice
 from analysis.judges.profiles import Profile
-from analysis.judges.trial import Counted, Terms, Trial, advance, begin, judge
+from analysis.judges.terms import Counted, Terms
+from analysis.judges.trial import Trial, advance, begin, judge
 from tests.studies.worlds import Batch, Simulation, World
 
 NEW_POD_TICKS = 2

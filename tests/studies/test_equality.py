@@ -6,8 +6,9 @@ import pytest
 from analysis.judges.corroborated import Settings, Tick, advance, evidence, look_back
 from analysis.judges.profiles import Profile
 from analysis.judges.sums import BLIND, Sums
-from analysis.judges.trial import Counted, Terms, begin, slow_shares
+from analysis.judges.terms import Counted, Terms
 from analysis.judges.trial import advance as tried
+from analysis.judges.trial import begin, slow_shares
 from analysis.judges.trial import evidence as weighed
 from tests.studies.latency import EDGES, LatencyJudge, LatencySimulation
 from tests.studies.vectorised import VectorisedJudge

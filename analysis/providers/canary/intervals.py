@@ -13,7 +13,7 @@ from analysis.counts.groups import Groups
 from analysis.counts.vectors import LabelSet, Vectors, fingerprint
 from analysis.judges.corroborated import Tick
 from analysis.judges.latency import WARM_UP_SECONDS, WARM_UP_SHARE
-from analysis.judges.trial import Counted
+from analysis.judges.terms import Counted
 from analysis.providers.canary.config import MOST_EDGES, CanaryConfig
 
 YOUNG_SECONDS = 45.0

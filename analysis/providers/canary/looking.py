@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from analysis.judges.decision import Decision
 from analysis.judges.noninferior import MARGIN, PROVED
 from analysis.judges.profiles import Call
-from analysis.judges.trial import Counted, Judgement, advance, judge
+from analysis.judges.terms import Counted
+from analysis.judges.trial import Judgement, advance, judge
 from analysis.providers.canary.config import Action, CanaryConfig, Policy
 from analysis.providers.canary.intervals import Answers, counted, print_at, read_interval
 from analysis.providers.canary.session import Session

@@ -13,7 +13,8 @@ from analysis.judges.corroborated import Tick, look_back
 from analysis.judges.ledger import spend
 from analysis.judges.profiles import COLD_SHARE, FULL_LOOK_BACK, Profile, Situation, choose
 from analysis.judges.sums import BLIND, Sums
-from analysis.judges.trial import Terms, begin, slow_shares
+from analysis.judges.terms import Terms
+from analysis.judges.trial import begin, slow_shares
 from analysis.providers.canary.config import CanaryConfig
 from analysis.providers.canary.intervals import (
     Answers,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.judges.sums import StateUnreadable
-from analysis.judges.trial import Counted, Judgement, Terms, Trial, advance, judge
+from analysis.judges.terms import Counted, Terms
+from analysis.judges.trial import Judgement, Trial, advance, judge
 from analysis.providers.canary.session import Session, pack, unpack
 
 STATE_KEY = "canary.state"

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from analysis.judges import noninferior, objective, sampleratio
 from analysis.judges.ledger import spend
 from analysis.judges.opinion import Advice
-from analysis.judges.trial import Judgement, Terms, Trial
+from analysis.judges.terms import Terms
+from analysis.judges.trial import Judgement, Trial
 from analysis.providers.canary.config import CanaryConfig
 from analysis.providers.canary.session import Session
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from analysis.counts.groups import Groups
 from analysis.judges.sums import StateUnreadable
-from analysis.judges.trial import Terms, Trial
+from analysis.judges.terms import Terms
+from analysis.judges.trial import Trial
 
 VERSION = 1
 
