@@ -93,6 +93,27 @@ def test_the_burn_of_the_canary_is_judged_in_the_past(past: Past, tmp_path: Path
     assert run["measurements"][0]["phase"] == "Successful"
 
 
+def test_the_budget_is_asked_for_before_a_rollout_of_the_past(past: Past, tmp_path: Path) -> None:
+    slo = {
+        "objective": 0.999,
+        "window": "30m",
+        "indicator": {"ratio": {"total": "requests_total", "bad": 'requests_total{code="500"}'}},
+        "alerting": {"windows": [{"severity": "page", "budgetShare": 0.5, "long": "10m", "short": "1m"}]},
+    }
+    gate = {"onBlocked": {"action": "fail", "after": "5m"}}
+    plugin = {"rollouts.dev/slo": {"slo": slo, "gate": gate, "lag": "0s"}}
+    file = template(tmp_path, {"count": 1, "provider": {"plugin": plugin}})
+    quiet = json.loads(backtest(past, file, past.trouble - 600, "-o", "json").stdout)[0]
+    assert (quiet["phase"], quiet["measurements"][-1]["value"]) == ("Successful", "ok")
+    assert quiet["measurements"][-1]["metadata"]["remaining"] == "0.5"
+    busy = backtest(past, file, past.trouble + 600, "-o", "json")
+    run = json.loads(busy.stdout)[0]
+    assert (busy.exit_code, run["phase"]) == (1, "Failed")
+    assert "the budget burns at page level" in run["message"]
+    assert "times in 10m/1m, above 1.5, for 300 s" in run["message"]
+    assert len(run["measurements"]) == 6
+
+
 async def test_points_of_a_range_are_those_of_instant_queries(past: Past) -> None:
     start = datetime.fromtimestamp(past.trouble - 120, UTC)
     step = timedelta(seconds=30)
