@@ -1,13 +1,18 @@
 """The template's part: what it may say, and what a person reads when it is wrong."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from analysis.providers.canary.config import NAME, Action, read_config
+from analysis.providers import canary
+from analysis.providers.canary.config import NAME, Action, CanaryConfig, Errors, Latency, Slo, read_config
 from analysis.providers.errors import ConfigurationError
 from analysis.run.plan import prepare
 from analysis.spec.objects import AnalysisRunSpec, Metric
+from analysis.spec.templates import build_run_spec
 from tests.unit.analysis.providers.canary.fleet import CANARY, STABLE, configured
 
 LATENCY = {"buckets": "b{{{selector}}}", "edges": [0.1, 0.5]}
@@ -127,3 +132,20 @@ def test_another_question_has_another_digest() -> None:
 
     assert digest() == digest(duration="5m", onError="fail")
     assert len({digest(), digest(canary="abc"), digest(tick="30s"), digest(podLabel="instance")}) == 4
+
+
+def test_the_example_in_the_readme_is_a_template_that_works() -> None:
+    text = (Path(canary.__file__).parent / "README.md").read_text()
+    template = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    args = [{"name": "stable", "value": STABLE}, {"name": "canary", "value": CANARY}]
+    spec = AnalysisRunSpec.model_validate(build_run_spec([template["spec"]], args))
+    config = read_config(prepare(spec).metrics[0].metric)
+    assert (config.duration, config.versions.canary) == (600.0, CANARY)
+
+
+def test_the_readme_names_every_field() -> None:
+    text = (Path(canary.__file__).parent / "README.md").read_text()
+    for model in (CanaryConfig, Errors, Latency, Slo):
+        for name, field in model.model_fields.items():
+            written = field.alias or name
+            assert re.search(rf"`([a-z]+\.)?{written}`|`{written}\.", text), f"{model.__name__}.{written}"
