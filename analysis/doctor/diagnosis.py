@@ -114,7 +114,7 @@ def _freshness(series: Series) -> Iterator[tuple[Level, str]]:
     if interval is not None:
         told += f", sampled every {interval:.0f} s"
     if age is not None:
-        told += f", the oldest newest sample {age:.0f} s ago"
+        told += f", the stalest last seen {age:.0f} s ago"
     if interval is not None and age is not None and age > max(OLD_SCRAPES * interval, 60):
         yield (
             Level.PROBLEM,

@@ -99,7 +99,7 @@ async def _series(prometheus: Prometheus, subject: Subject, selector: Selector) 
         for label in subject.labels
     ]
     edges = await _edges(prometheus, selector) if subject.edges else []
-    interval = LOOK_BACK / samples if samples and samples > 1 else None
+    interval = (LOOK_BACK - min(age or 0.0, LOOK_BACK)) / samples if samples and samples > 1 else None
     return Series(selector, count, age=age, interval=interval, resets=resets, missing=missing, edges=edges)
 
 

@@ -27,7 +27,7 @@ def said(subject: Subject, *series: Series, **examined: Any) -> list[tuple[str, 
 
 def test_good_series_are_told_with_their_numbers() -> None:
     assert said(PLAIN, WELL) == [
-        ("ok", 'hits_total{code=~"5.."}: 4 series, sampled every 15 s, the oldest newest sample 8 s ago')
+        ("ok", 'hits_total{code=~"5.."}: 4 series, sampled every 15 s, the stalest last seen 8 s ago')
     ]
 
 
