@@ -174,12 +174,15 @@ def install_definitions(cluster: RealCluster, definitions: tuple[Mapping[str, An
         cluster.admin.apply(f"{_PATH}/{definition['metadata']['name']}", definition)
     for definition in definitions:
         name = str(definition["metadata"]["name"])
-        wait_until(lambda name=name: _served(cluster, name), seconds=20, what=f"established CRD {name}")
+        wait_until(lambda d=definition: _served(cluster, d), seconds=20, what=f"served objects of {name}")
 
 
-def _served(cluster: RealCluster, name: str) -> bool:
-    conditions = (cluster.admin.get(f"{_PATH}/{name}").get("status") or {}).get("conditions") or ()
-    return {"Established": "True"}.items() <= {c["type"]: c["status"] for c in conditions}.items()
+def _served(cluster: RealCluster, definition: Mapping[str, Any]) -> bool:
+    """Return whether every version can be listed; a new definition's storage is refused for a moment."""
+    spec = definition["spec"]
+    versions = [version["name"] for version in spec["versions"] if version["served"]]
+    plural = spec["names"]["plural"]
+    return all(cluster.admin.ready(f"/apis/{spec['group']}/{version}/{plural}") for version in versions)
 
 
 def _definition(group: str, kind: str, plural: str, versions: tuple[str, ...], spec: Schema) -> Schema:

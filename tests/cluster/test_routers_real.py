@@ -7,7 +7,8 @@ process of its own under the shipped roles.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -21,16 +22,16 @@ from rollouts.traffic.router import Edit, HeaderMatch, HeaderRoute, Need, Traffi
 from tests.cluster.conftest import World
 from tests.cluster.control_plane import RealCluster
 from tests.cluster.crds import gateway_crds
-from tests.cluster.deliveries import APP, Delivery
-from tests.cluster.harness import apply
+from tests.cluster.deliveries import APP
 from tests.cluster.install import SYSTEM_NAMESPACE
-from tests.cluster.processes import wait_until
 from tests.cluster.rest import RestError
 from tests.cluster.router_crds import install_definitions, istio_definitions, own_definitions
 from tests.cluster.router_samples import CANARY, SAMPLES, STABLE, Sample, Stored
+from tests.cluster.samples import pod_template, rollout, service
 from tests.lanes.registry import REPOSITORY
 
 HEADER = HeaderRoute(name="to-canary", matches=(HeaderMatch(header="x-canary", exact="yes"),))
+SECONDS = 60.0
 OWN_OBJECT = ("nginx", "smi", "ambassador")
 """Routers that write an object of their own beside the user's."""
 HEADER_STEP = {
@@ -69,8 +70,9 @@ class Objects:
 
     def create(self) -> None:
         """Write what the user wrote."""
-        if self._sample.objects:
-            apply(self._cluster, self._namespace, self._sample.objects)
+        for obj in self._sample.objects:
+            collection = self._path(self._sample.collections[obj["kind"]])
+            self._cluster.admin.apply(f"{collection}/{obj['metadata']['name']}", obj)
 
     def stored(self) -> Stored:
         """Return the stored objects by kind and name."""
@@ -199,50 +201,93 @@ def shipped_router_roles(cluster: RealCluster) -> list[Manifest]:
     return found
 
 
-def run_canary(world: World, name: str) -> None:
-    """Step, abort, step again and promote, and look at the stored objects all the way."""
-    sample = SAMPLES[name]
-    delivery = Delivery(world.machinery, strategy(sample))
-    objects = Objects(delivery.cluster, delivery.namespace, sample)
+class Canary:
+    """One Rollout ``shop`` in a namespace of its own; written without kubectl, which would cost the most."""
 
-    def weight(canary: int, *, managed: bool = False) -> None:
+    def __init__(self, cluster: RealCluster, sample: Sample) -> None:
+        self._admin = cluster.admin
+        self._sample = sample
+        self._namespace = cluster.new_namespace("routed")
+        self._path = f"/apis/argoproj.io/v1alpha1/namespaces/{self._namespace}/rollouts/{APP}"
+        self.objects = Objects(cluster, self._namespace, sample)
+
+    def create(self) -> None:
+        """Create everything at v1."""
+        self.objects.create()
+        for name in (STABLE, CANARY):
+            path = f"/api/v1/namespaces/{self._namespace}/services/{name}"
+            self._admin.apply(path, service(name, APP))
+        self.update("v1")
+
+    def update(self, version: str) -> None:
+        """Bring a version in."""
+        self._admin.apply(self._path, rollout(APP, strategy(self._sample), pod_template(APP, version)))
+
+    def patch_status(self, status: Manifest) -> None:
+        """Patch the status as the kubectl plugin does."""
+        self._admin.merge(f"{self._path}/status", {"status": status})
+
+    def wait_for_phase(self, phase: str) -> None:
+        """Wait until the present generation is in a phase."""
+
         def reached() -> bool:
-            stored = objects.stored()
+            found = self._admin.get(self._path)
+            status = found.get("status") or {}
+            current = status.get("observedGeneration") == str(found["metadata"]["generation"])
+            return bool(current and status.get("phase") == phase)
+
+        self._wait(reached, f"phase {phase}")
+
+    def wait_for_weight(self, canary: int, *, managed: bool = False) -> None:
+        """Wait until every place has this weight, and managed routes are there or not."""
+        sample = self._sample
+
+        def reached() -> bool:
+            stored = self.objects.stored()
             right = set(sample.weights(stored)) == {(100 - canary, canary)}
             return right and bool(sample.managed(stored)) == (managed and sample.headers)
 
-        wait_until(reached, seconds=30, what=f"weight {canary}; the objects say {objects.stored()}")
+        self._wait(reached, f"weight {canary}")
 
-    try:
-        delivery.create([STABLE, CANARY], [], sample.objects)
-        delivery.wait_for_phase("Healthy")
+    def _wait(self, reached: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not reached():
+            status = self._admin.get(self._path).get("status")
+            assert time.monotonic() < deadline, f"no {what}; {status}; {self.objects.stored()}"
+            time.sleep(0.2)
 
-        delivery.update("v2")
-        weight(20, managed=True)
-        delivery.wait_for_phase("Paused")
-        delivery.patch_status({"abort": True})
-        weight(0)
-        delivery.wait_for_phase("Degraded")
 
-        delivery.update("v3")
-        delivery.wait_for_phase("Paused")
-        weight(20, managed=True)
-        delivery.patch_status({"pauseConditions": None})
-        weight(60, managed=True)
-        delivery.patch_status({"promoteFull": True})
-        delivery.wait_for_phase("Healthy")
-        weight(0)
-    finally:
-        delivery.end()
+def run_canary(cluster: RealCluster, sample: Sample) -> None:
+    """Step, abort, step again and promote, and look at the stored objects all the way."""
+    canary = Canary(cluster, sample)
+    canary.create()
+    canary.wait_for_phase("Healthy")
+
+    canary.update("v2")
+    canary.wait_for_weight(20, managed=True)
+    canary.wait_for_phase("Paused")
+    canary.patch_status({"abort": True})
+    canary.wait_for_weight(0)
+    canary.wait_for_phase("Degraded")
+
+    canary.update("v3")
+    canary.wait_for_phase("Paused")
+    canary.wait_for_weight(20, managed=True)
+    canary.patch_status({"pauseConditions": None})
+    canary.wait_for_weight(60, managed=True)
+    canary.patch_status({"promoteFull": True})
+    canary.wait_for_phase("Healthy")
+    canary.wait_for_weight(0)
 
 
 @pytest.fixture(scope="module")
 def canaries(routed_world: World) -> Mapping[str, Future[None]]:
     """Return the canaries of all routers, running side by side: most of their time is waiting."""
-    start = routed_world.machinery.cluster.audit.mark()
+    cluster = routed_world.machinery.cluster
+    start = cluster.audit.mark()
     with ThreadPoolExecutor(max_workers=len(SAMPLES)) as pool:
-        running = {name: pool.submit(run_canary, routed_world, name) for name in SAMPLES}
-    routed_world.machinery.cluster.audit.assert_nothing_forbidden(routed_world.controller.user, since=start)
+        running = {name: pool.submit(run_canary, cluster, sample) for name, sample in SAMPLES.items()}
+    cluster.audit.assert_nothing_forbidden(routed_world.controller.user, since=start)
     return running
 
 
