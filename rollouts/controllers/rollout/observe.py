@@ -36,6 +36,7 @@ from rollouts.traffic.registry import routers_for
 from rollouts.traffic.router import Need, TrafficError, TrafficIntent, TrafficRouter
 from rollouts.workloads import labels, replicaset
 from rollouts.workloads.template_hash import pod_template_hash
+from rollouts.workloads.tolerant import usable
 
 WORKLOAD_HASH = "pod-template-hash"
 
@@ -91,7 +92,7 @@ class Observer:
             ),
             templates=self._templates(key.namespace, spec),
             invalid=invalid,
-            template=spec.template or {},
+            template=usable(spec.template or {}),
             selector=spec.selector or {},
             inactive_fields=() if invalid else inactive_fields(manifest.get("spec") or {}),
             unknown_fields=unknown,
@@ -149,7 +150,7 @@ class Observer:
         known = _replaced(
             snapshot,
             workload=found.workload,
-            template=without_hash(found.template),
+            template=usable(without_hash(found.template)),
             selector=snapshot.selector or without_hash_rule(found.selector),
             invalid=found.problem,
         )
