@@ -19,6 +19,7 @@ from analysis.spec.base import SpecModel
 from analysis.spec.duration import parse_duration
 from analysis.spec.errors import from_validation_error
 from analysis.spec.objects import Metric
+from analysis.spec.patterns import PatternError, compile_pattern
 from analysis.spec.providers import Authentication, Header
 
 NAME = "rollouts.dev/canary"
@@ -56,11 +57,9 @@ def _label(value: str) -> str:
 
 def _pattern(value: str) -> str:
     try:
-        re.compile(value)
-    except re.error as error:
+        compile_pattern(value)
+    except PatternError as error:
         raise ValueError(f"{value[:70]!r} is not a regular expression: {error}") from None
-    if len(value) > 200:
-        raise ValueError("a pattern has at most 200 characters")
     return value
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from analysis.providers import canary
 from analysis.providers.canary.config import NAME, Action, CanaryConfig, Errors, Latency, Slo, read_config
+from analysis.providers.canary.intervals import _is_whole
 from analysis.providers.errors import ConfigurationError
 from analysis.run.plan import prepare
 from analysis.spec.objects import AnalysisRunSpec, Metric
@@ -149,3 +150,21 @@ def test_the_readme_names_every_field() -> None:
         for name, field in model.model_fields.items():
             written = field.alias or name
             assert re.search(rf"`([a-z]+\.)?{written}`|`{written}\.", text), f"{model.__name__}.{written}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "bad"),
+    [
+        ("5..", "503", True),
+        ("5..", "5030", False),
+        ("5..", "1503", False),
+        ("a|b", "b", True),
+        ("a|b", "ab", False),
+    ],
+)
+def test_a_label_pattern_is_about_the_whole_value(pattern: str, value: str, bad: bool) -> None:
+    assert _is_whole(pattern, value) is bad
+
+
+def test_a_pattern_cannot_hang_the_process() -> None:
+    assert _is_whole("(a+)+", "a" * 500 + "!") is False
