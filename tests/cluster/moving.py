@@ -1,4 +1,4 @@
-"""A live Rollout as another controller leaves it: copied to a new namespace, with hashes that are not ours."""
+"""A live Rollout as another controller leaves it: copied to a new namespace, with other hashes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,243 @@
+"""What people and other controllers do with a Rollout, each on the real API server, all at the same time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.contenders import Contender
+from tests.cluster.control_plane import RealCluster
+from tests.cluster.harness import apply
+from tests.cluster.moving import APPS, ARGO, CORE, Place
+from tests.cluster.processes import wait_until
+from tests.cluster.samples import Object, deployment, pod_template, rollout
+
+APP = "shop"
+STEPS = [{"setWeight": 50}, {"pause": {}}]
+PLUGIN = """
+from rollouts.controllers.rollout.step_plugins import StepResult
+
+class Gate:
+    async def run(self, rollout, config, state):
+        asked = (state or 0) + 1
+        phase = "Successful" if asked >= config["asks"] else "Running"
+        return StepResult(phase=phase, state=asked, message=f"asked {asked} times")
+
+    async def terminate(self, rollout, config, state):
+        return StepResult(phase="Successful")
+
+    abort = terminate
+"""
+
+
+def canary(steps: list[Object] = STEPS, **spec: object) -> Object:
+    found = rollout(APP, {"canary": {"steps": steps}}, pod_template(APP, "v1"))
+    return {**found, "spec": {**found["spec"], **spec}}
+
+
+def begin(place: Place, body: Object) -> None:
+    apply(place.cluster, place.name, [body])
+    place.wait("v1 Healthy", phase="Healthy")
+
+
+def command(place: Place, *words: str) -> None:
+    """Run our command line, as a person would."""
+    argv = [sys.executable, "-m", "rollouts", *words, "-n", place.name]
+    environment = os.environ | {"KUBECONFIG": str(place.cluster.kubeconfig())}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def revisions(place: Place) -> dict[str, str]:
+    return {
+        rs["spec"]["template"]["spec"]["containers"][0]["image"]: rs["metadata"]["annotations"][
+            "rollout.argoproj.io/revision"
+        ]
+        for rs in place.list(APPS, "replicasets")
+    }
+
+
+def image_promote_undo(place: Place) -> None:
+    begin(place, canary())
+    command(place, "set", "image", APP, "app=app:v2")
+    place.wait("the pause", phase="Paused", currentStepIndex=1)
+    command(place, "promote", APP)
+    place.wait("v2 Healthy", phase="Healthy")
+    command(place, "undo", APP)
+    place.wait("the pause of v1", phase="Paused")
+    assert revisions(place) == {"app:v1": "3", "app:v2": "2"}
+
+
+def promote_full(place: Place) -> None:
+    begin(place, canary([*STEPS, {"setWeight": 60}, {"pause": {}}]))
+    place.deploy("v2")
+    place.wait("the pause", phase="Paused")
+    command(place, "promote", APP, "--full")
+    place.wait("v2 Healthy", phase="Healthy")
+    assert place.sizes() == {"v1": 0, "v2": 2}
+
+
+def restart_within_a_budget(place: Place) -> None:
+    begin(place, canary())
+    path = place.path("apis/policy/v1", "poddisruptionbudgets")
+    budget = {"maxUnavailable": 0, "selector": {"matchLabels": {"app": APP}}}
+    place.cluster.admin.create(path, {"metadata": {"name": APP}, "spec": budget})
+    wait_until(
+        lambda: (place.list("apis/policy/v1", "poddisruptionbudgets")[0].get("status") or {}).get(
+            "expectedPods"
+        ) == 2,
+        seconds=20, what="a budget that counts the pods by the scale of the Rollout",
+    )  # fmt: skip
+    before = place.pods()
+    command(place, "restart", APP)
+    wait_until(lambda: place.status.get("message") == "rollout is restarting", seconds=20, what="the restart")
+    assert place.pods() == before
+    place.cluster.admin.merge(f"{path}/{APP}", {"spec": {"maxUnavailable": 1}})
+    wait_until(lambda: place.status.get("restartedAt"), seconds=90, what="the end of the restart")
+    assert not place.pods() & before
+
+
+def deadline_aborts(place: Place) -> None:
+    begin(place, canary(progressDeadlineSeconds=4, progressDeadlineAbort=True))
+    template = pod_template(APP, "v2")
+    template["metadata"]["annotations"] = {"simulator.rollouts.dev/pull": "fail"}
+    place.spec(template=template)
+    status = place.wait("the abort", phase="Degraded", abort=True)
+    assert sorted(c["type"] for c in status["conditions"]) == [
+        "Available", "Completed", "Healthy", "Progressing",
+    ]  # fmt: skip
+
+
+def step_plugin(place: Place) -> None:
+    step = {"plugin": {"name": "acme/gate", "config": {"asks": 2}}}
+    begin(place, canary([{"setWeight": 50}, step, {"pause": {}}]))
+    place.deploy("v2")
+    (status,) = place.wait("the pause", phase="Paused")["canary"]["stepPluginStatuses"]
+    assert (status["name"], status["phase"], status["status"]) == ("acme/gate", "Successful", 2)
+    assert status["message"] == "asked 2 times"
+
+
+def odd_template(place: Place) -> None:
+    body = canary()
+    pod = body["spec"]["template"]["spec"]
+    pod["containers"][0]["resources"] = {
+        "limits": {"cpu": 0.5, "memory": "0.5Gi"},
+        "requests": {"cpu": "1e-1"},
+    }
+    pod["ephemeralContainers"] = [{"name": "debug", "image": "debug:v1"}]
+    begin(place, body)
+    assert len(place.versions()) == 1
+
+
+def scaled_by_an_autoscaler(place: Place) -> None:
+    begin(place, canary())
+    place.deploy("v2")
+    place.wait("the pause", phase="Paused")
+    scale = place.path(ARGO, "rollouts", APP) + "/scale"
+    before = place.cluster.admin.get(scale)
+    assert before["status"] == {"replicas": place.status["HPAReplicas"], "selector": f"app={APP}"}
+    place.cluster.admin.merge(scale, {"spec": {"replicas": 4}})
+    place.wait("four pods", phase="Paused", HPAReplicas=4, availableReplicas=4)
+    assert place.sizes() == {"v1": 2, "v2": 2}
+
+
+def workload(mode: str) -> Callable[[Place], None]:
+    def story(place: Place) -> None:
+        apply(place.cluster, place.name, [deployment(APP, "v1", replicas=2)])
+        body = canary()
+        del body["spec"]["template"], body["spec"]["selector"]
+        ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{APP}-v1", "scaleDown": mode}
+        begin(place, {**body, "spec": {**body["spec"], "workloadRef": ref}})
+        path = place.path(APPS, "deployments", f"{APP}-v1")
+        left = 2 if mode == "never" else 0
+        wait_until(
+            lambda: place.cluster.admin.get(path)["spec"]["replicas"] == left, seconds=20, what=f"{left} pods"
+        )
+        live = place.cluster.admin.get(path)
+        container = live["spec"]["template"]["spec"]["containers"][0]
+        changed = {"spec": {"containers": [{**container, "image": "app:v2"}]}}
+        place.cluster.admin.merge(path, {"spec": {"template": changed}})
+        wait_until(lambda: place.status.get("phase") == "Paused", seconds=30, what="the update")
+        assert place.cluster.admin.get(path)["spec"]["replicas"] == left
+
+    return story
+
+
+def events_in_order(place: Place) -> None:
+    begin(place, canary(replicas=1))
+    place.deploy("v2")
+    place.wait("the pause", phase="Paused")
+    place.user(abort=True)
+    place.wait("the abort", phase="Degraded")
+    place.user(abort=False)
+    place.wait("the second try", phase="Paused")
+    place.user(pauseConditions=None)
+    place.wait("v2 Healthy", phase="Healthy")
+    told = sorted(
+        (event for event in place.list(CORE, "events") if event["involvedObject"]["kind"] == "Rollout"),
+        key=lambda event: int(event["metadata"]["resourceVersion"]),
+    )
+    firsts = [event["reason"] for event in told if event["count"] == 1]
+    for reason in ("RolloutAborted", "RolloutResumed", "RolloutCompleted"):
+        assert reason in {event["reason"] for event in told}
+    assert firsts.index("RolloutAddedToInformer") == 0
+    assert firsts[-1] == "RolloutCompleted"
+    assert firsts.index("RolloutAborted") < firsts.index("RolloutResumed")
+
+
+STORIES: dict[str, Callable[[Place], None]] = {
+    "set image, promote, undo": image_promote_undo,
+    "promote --full": promote_full,
+    "restart within a budget": restart_within_a_budget,
+    "progressDeadlineAbort": deadline_aborts,
+    "step plugin": step_plugin,
+    "odd template": odd_template,
+    "scaled by an autoscaler": scaled_by_an_autoscaler,
+    "workloadRef never": workload("never"),
+    "workloadRef onsuccess": workload("onsuccess"),
+    "workloadRef progressively": workload("progressively"),
+    "events in order": events_in_order,
+}
+
+
+@pytest.fixture(scope="module")
+def stories(
+    leaderless: RealCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[None]]]:
+    """Play every story in a namespace and a thread of its own, under one controller with a step plugin."""
+    folder = tmp_path_factory.mktemp("operations")
+    register_plugin(folder / "site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder / "site"))
+        process = Contender(leaderless, folder, "operations").start()
+    mark = leaderless.audit.mark()
+    places = {name: Place(leaderless, leaderless.new_namespace("operation")) for name in STORIES}
+    try:
+        with ThreadPoolExecutor(len(STORIES)) as pool:
+            yield {name: pool.submit(STORIES[name], places[name]) for name in STORIES}
+        leaderless.audit.assert_nothing_forbidden(process.user, since=mark)
+    finally:
+        code = process.stop()
+        for place in places.values():
+            leaderless.delete_namespace(place.name)
+    assert code == 0, process.process.tail()
+
+
+def register_plugin(site: Path) -> None:
+    """Install a step plugin as a package does: a module, and an entry point beside it."""
+    info = site / "acme_gate-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "acme_gate.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-gate\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[rollouts.step_plugins]\nacme/gate = acme_gate:Gate\n")
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_it_works_on_a_real_api_server(stories: dict[str, Future[None]], name: str) -> None:
+    stories[name].result(timeout=150)
