@@ -73,18 +73,28 @@ class Background:
         async def end() -> None:
             self._stop.set()
             results = await asyncio.gather(*self._tasks, return_exceptions=True)
-            # Closed connections say good-bye in the loop's next turns; TLS takes a round trip.
-            await asyncio.sleep(0.3)
+            await self._connections_ended()
             failures = [result for result in results if isinstance(result, Exception)]
             if failures:
                 raise ExceptionGroup("work in the background failed", failures)
 
         try:
-            self.call(end())
+            self.call(end(), seconds=60)
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
             self._loop.close()
+
+    async def _connections_ended(self, seconds: float = 10.0) -> None:
+        """Wait until no socket is watched but the loop's own: closed connections say good-bye in later turns.
+
+        Without this their transports outlive the loop and complain in the middle of some other test.
+        """
+        watched = self._loop._selector.get_map()  # type: ignore[attr-defined]
+        for _ in range(int(seconds / 0.05)):
+            if len(watched) <= 1:
+                return
+            await asyncio.sleep(0.05)
 
 
 async def _awaited(work: Awaitable[None]) -> None:
