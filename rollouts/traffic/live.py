@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rollouts.kube.objects import Manifest, name_of, namespace_of
@@ -48,9 +49,10 @@ def replacement(obj: Manifest, body: Manifest, summary: str) -> tuple[Edit, ...]
     return (_edit("replace", body, summary),)
 
 
-def creation(body: Manifest, summary: str) -> tuple[Edit, ...]:
-    """Return the write that creates ``body``."""
-    return (_edit("create", body, summary),)
+def creation(body: Manifest, summary: str, *, any_version: bool = False) -> tuple[Edit, ...]:
+    """Return the write that creates ``body``, with ``any_version`` in the version that the cluster serves."""
+    edit = _edit("create", body, summary)
+    return (replace(edit, version="") if any_version else edit,)
 
 
 def deletion(obj: Manifest, summary: str) -> tuple[Edit, ...]:

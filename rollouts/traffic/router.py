@@ -128,7 +128,8 @@ class Edit:
     """One write of a whole object.
 
     For ``replace`` the body carries the resourceVersion that was read, so that a foreign edit in between
-    makes the write fail instead of being lost. Fields that the router does not own are kept as read.
+    makes the write fail instead of being lost. Fields that the router does not own are kept as read. For
+    ``create`` an empty ``version`` means the one that the cluster serves, whatever the body says.
     """
 
     verb: Literal["create", "replace", "delete"]

@@ -16,7 +16,7 @@ from rollouts.traffic.router import Config, Edit, Need, TrafficError, TrafficInt
 PATH = f"{ROOT}.smi"
 GROUP = "split.smi-spec.io"
 VERSION = "v1alpha4"
-"""The version of a split that we create: the only one that the last release of the CRD serves."""
+"""The last release's. A split is created in the version that the cluster serves; what we write is the same."""
 
 
 class Smi:
@@ -52,7 +52,7 @@ class Smi:
             return ()
         summary = f"TrafficSplit {need.namespace}/{need.name}: canary {intent.canary_weight}"
         if present is None:
-            return creation(_fresh(need, _spec(parsed, intent), intent), summary)
+            return creation(_fresh(need, _spec(parsed, intent), intent), summary, any_version=True)
         _check_owner(present, intent)
         items(present.get("spec"), "backends", f"{title(present)} spec")
         body = copy.deepcopy(present)

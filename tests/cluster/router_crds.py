@@ -121,7 +121,7 @@ _CONSUL = thing(
 )
 
 _OURS: tuple[tuple[str, str, str, tuple[str, ...], Schema], ...] = (
-    ("split.smi-spec.io", "TrafficSplit", "trafficsplits", ("v1alpha4", "v1alpha3"), _SMI),
+    ("split.smi-spec.io", "TrafficSplit", "trafficsplits", ("v1alpha2",), _SMI),
     (
         "traefik.io",
         "TraefikService",

@@ -307,7 +307,7 @@ SAMPLES: Mapping[str, Sample] = {
     "smi": Sample(
         routing={"smi": {}},
         objects=(),
-        collections={"TrafficSplit": "split.smi-spec.io/v1alpha4/trafficsplits"},
+        collections={"TrafficSplit": "split.smi-spec.io/v1alpha2/trafficsplits"},
         weights=_smi_weights,
     ),
     "traefik": _traefik(),

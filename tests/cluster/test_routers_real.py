@@ -97,14 +97,17 @@ class Objects:
 
     def write(self, edit: Edit) -> None:
         """Carry an edit out; a field that the server does not know makes it fail."""
-        plural = self._sample.collections[edit.kind].rpartition("/")[2]
-        path = self._path(f"{edit.group}/{edit.version}/{plural}")
+        group, served, plural = self._sample.collections[edit.kind].split("/")
+        version = edit.version or served
+        path, body = self._path(f"{edit.group}/{version}/{plural}"), edit.body
+        if not edit.version:
+            body = {**body, "apiVersion": f"{group}/{version}"}
         name = "" if edit.verb == "create" else f"/{edit.name}"
         if edit.verb == "delete":
             self._cluster.admin.request("DELETE", path + name)
             return
         method = {"create": "POST", "replace": "PUT"}[edit.verb]
-        self._cluster.admin.request(method, f"{path}{name}?fieldValidation=Strict", edit.body)
+        self._cluster.admin.request(method, f"{path}{name}?fieldValidation=Strict", body)
 
     def _path(self, collection: str) -> str:
         group, version, plural = collection.split("/")

@@ -234,7 +234,8 @@ class Apply:
         resource = self._resource_of(edit.group, edit.version, edit.kind)
         match edit.verb:
             case "create":
-                await self._api.create(resource, edit.namespace, edit.body, field_manager=FIELD_MANAGER)
+                body = edit.body if edit.version else {**edit.body, "apiVersion": resource.api_version}
+                await self._api.create(resource, edit.namespace, body, field_manager=FIELD_MANAGER)
             case "replace":
                 await self._api.replace(
                     resource, edit.namespace, edit.name, edit.body, field_manager=FIELD_MANAGER

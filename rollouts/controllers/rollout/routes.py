@@ -74,13 +74,16 @@ class RouteResources:
         return resource if self._cache.synced(resource) else None
 
     def resource_of(self, group: str, version: str, kind: str) -> Resource:
-        """Return the resource for a write in the given version. Raises NotFound when it is not served."""
+        """Return the resource for a write in the given version, "" for the one that is served.
+
+        Raises NotFound when the kind is not served.
+        """
         found = self._known.get((group, kind))
         if found is None:
             raise errors.NotFound(
                 f"{kind} of {group} is not served by this cluster: install its CRDs", status=404
             )
-        if found.version == version:
+        if version in ("", found.version):
             return found
         return Resource(group, version, found.plural, kind, found.namespaced)
 

@@ -50,6 +50,7 @@ def test_a_missing_split_is_created_for_the_rollout() -> None:
     config = {"rootService": "web-root", "trafficSplitName": "own"}
     (edit,) = Smi().plan(config, (), replace(INTENT, canary_weight=10, owner=owner))
     assert (edit.verb, edit.name, edit.group) == ("create", "own", "split.smi-spec.io")
+    assert edit.version == "", "in whichever version the cluster serves"
     assert edit.body["metadata"]["ownerReferences"] == [owner]
     assert edit.body["spec"] == {
         "service": "web-root",
