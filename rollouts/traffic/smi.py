@@ -16,7 +16,7 @@ from rollouts.traffic.router import Config, Edit, Need, TrafficError, TrafficInt
 PATH = f"{ROOT}.smi"
 GROUP = "split.smi-spec.io"
 VERSION = "v1alpha4"
-"""The last release's. A split is created in the version that the cluster serves; what we write is the same."""
+"""The last release's. A split is created in the version that is served; what we write is the same in all."""
 
 
 class Smi:
