@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -64,39 +64,19 @@ def _unknown_within(value: Any, path: str) -> Iterator[tuple[str, tuple[str, ...
 NATIVE_ROUTER_PLUGINS = ("argoproj-labs/gatewayAPI", "rollouts.dev/weighted")
 """Router plugins that are answered natively."""
 
-_ROUTERS = ("ambassador", "appMesh")
 
-_SET_WHEN_EMPTY = frozenset(_ROUTERS)
-"""Fields that ask for something already by being there, such as ``smi: {}``."""
+def inactive_fields(rollout_spec: Mapping[str, Any], registered: Container[str] = ()) -> tuple[str, ...]:
+    """Return the path of every field of a Rollout's spec that nobody acts on.
 
-_INACTIVE: tuple[str, ...] = (*(f"strategy.canary.trafficRouting.{router}" for router in _ROUTERS),)
-"""Paths below ``spec`` that are read and kept but not acted on yet. A line goes when its behaviour comes."""
-
-
-def inactive_fields(rollout_spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the path of every field of a Rollout's spec that is set but that the controller ignores so far.
-
-    The paths begin with ``spec`` and have indexes, such as ``spec.strategy.canary.pingPong``. A field that
-    is null, false or empty does not count as set, except a router.
+    These are the router plugins that neither the product nor one of the ``registered`` packages answers.
     """
-    found = [path for pattern in _INACTIVE for path in _set_paths(rollout_spec, pattern.split("."), "spec")]
-    return (*found, *_foreign_plugins(rollout_spec))
+    return tuple(_foreign_plugins(rollout_spec, registered))
 
 
-def _set_paths(value: Any, parts: list[str], path: str) -> Iterator[str]:
-    if not parts:
-        if value not in (None, False, "", [], {}) or path.rpartition(".")[2] in _SET_WHEN_EMPTY:
-            yield path
-        return
-    name, rest = parts[0], parts[1:]
-    if isinstance(value, Mapping) and value.get(name) is not None:
-        yield from _set_paths(value[name], rest, f"{path}.{name}")
-
-
-def _foreign_plugins(rollout_spec: Mapping[str, Any]) -> Iterator[str]:
+def _foreign_plugins(rollout_spec: Mapping[str, Any], registered: Container[str]) -> Iterator[str]:
     value: Any = rollout_spec
     for part in ("strategy", "canary", "trafficRouting", "plugins"):
         value = value.get(part) if isinstance(value, Mapping) else None
     for name in value if isinstance(value, Mapping) else ():
-        if name not in NATIVE_ROUTER_PLUGINS:
+        if name not in NATIVE_ROUTER_PLUGINS and name not in registered:
             yield f'spec.strategy.canary.trafficRouting.plugins["{name}"]'

@@ -54,7 +54,7 @@ def simulate_command(files: tuple[str, ...], seed: int | None, show_trace: bool,
     \b
     rollouts simulate story.yaml
     rollouts simulate story.yaml --seed 7 --trace
-    rollouts simulate manifests/examples/scenarios/*.yaml
+    rollouts simulate docs/scenarios/*.yaml
     """
     from rollouts.simulation.stories import StoryError, play, read  # noqa: PLC0415 - keeps --help fast
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from rollouts.cli.simulate import simulate_command
 from rollouts.simulation.stories import Story, StoryError, play, read
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "manifests" / "examples" / "scenarios"
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "scenarios"
 ROLLOUT: dict[str, Any] = {
     "spec": {
         "replicas": 2,

@@ -94,7 +94,7 @@ class Observer:
             invalid=invalid,
             template=usable(spec.template or {}),
             selector=spec.selector or {},
-            inactive_fields=() if invalid else inactive_fields(manifest.get("spec") or {}),
+            inactive_fields=() if invalid else inactive_fields(manifest.get("spec") or {}, self._third_party),
             unknown_fields=unknown,
         )
         snapshot, needs = self._with_workload(snapshot)

@@ -86,12 +86,9 @@ def test_a_null_means_absent() -> None:
         ),
         (
             {"strategy": {"canary": {"trafficRouting": {"appMesh": {"virtualService": {"name": "x"}}}}}},
-            ("spec.strategy.canary.trafficRouting.appMesh",),
+            (),
         ),
-        (
-            {"strategy": {"canary": {"trafficRouting": {"ambassador": {}}}}},
-            ("spec.strategy.canary.trafficRouting.ambassador",),
-        ),
+        ({"strategy": {"canary": {"trafficRouting": {"ambassador": {"mappings": ["x"]}}}}}, ()),
         ({"strategy": {"canary": {"trafficRouting": {"plugins": {"argoproj-labs/gatewayAPI": {}}}}}}, ()),
         (
             {"strategy": {"canary": {"trafficRouting": {"plugins": {"acme/router": {}}}}}},
@@ -106,3 +103,9 @@ def test_a_null_means_absent() -> None:
 )
 def test_fields_that_are_not_acted_on_are_named(spec: dict[str, Any], paths: tuple[str, ...]) -> None:
     assert inactive_fields(spec) == paths
+
+
+def test_a_plugin_that_a_package_answers_is_not_named() -> None:
+    spec = {"strategy": {"canary": {"trafficRouting": {"plugins": {"acme/router": {}, "acme/gone": {}}}}}}
+    paths = inactive_fields(spec, {"acme/router"})
+    assert paths == ('spec.strategy.canary.trafficRouting.plugins["acme/gone"]',)
