@@ -46,6 +46,8 @@ from rollouts.workloads.selector import format_selector
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 10
+ERROR_SECONDS = 60
+"""A problem that a person must mend: its objects are watched, so this only repeats the warning."""
 
 
 class RolloutReconciler:
@@ -101,7 +103,7 @@ class RolloutReconciler:
             return Result(request.now + timedelta(seconds=RETRY_SECONDS))
         if decision.error:
             log.warning("%s", decision.error, extra={"key": str(request.key)})
-            again = request.now + timedelta(seconds=RETRY_SECONDS)
+            again = request.now + timedelta(seconds=ERROR_SECONDS)
             return Result(min(again, decision.requeue_at or again))
         return Result(min(filter(None, (decision.requeue_at, *later)), default=None))
 

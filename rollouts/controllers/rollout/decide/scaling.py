@@ -217,11 +217,14 @@ def _next_counts(d: Draft) -> Counts:
 def _floor_for_traffic(d: Draft, rs: ReplicaSet, count: int) -> int:
     """Keep the pods that carry live traffic: a routed version shrinks only after its weight has gone.
 
-    A user's setCanaryScale may ask for fewer pods than the weight would, but not for none.
+    A weight that is written but not yet in force still leads requests to where they went before, so nothing
+    shrinks meanwhile. A user's setCanaryScale may ask for fewer pods than the weight would, but not for none.
     """
     s = d.s
     if not s.routed or s.fully_promoted or count >= rs.desired or s.replicas == 0 or d.traffic is None:
         return count
+    if not d.traffic.in_force:
+        return rs.desired
     is_canary = s.new is not None and rs.name == s.new.name
     share = d.traffic.live_weight if is_canary else s.max_weight - d.traffic.live_weight
     needed = -(-s.replicas * share // s.max_weight)
@@ -324,7 +327,7 @@ def still_reached(d: Draft, rs: ReplicaSet) -> bool:
         return s.service_hash(s.blue_green.active_service) == rs.hash
     assert s.canary is not None  # noqa: S101 - one of the two strategies
     live = d.traffic.live_weight if d.traffic is not None else 0
-    settled = d.traffic is not None and d.traffic.settled
+    settled = d.traffic is not None and d.traffic.settled and d.traffic.in_force
     for service, weight in ((s.canary_service, live), (s.stable_service, s.max_weight - live)):
         if service and s.service_hash(service) == rs.hash and (not s.routed or weight > 0 or not settled):
             return True

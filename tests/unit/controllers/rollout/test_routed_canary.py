@@ -241,3 +241,21 @@ def test_the_controllers_own_changes_of_weight_are_nobody_elses() -> None:
     world.settle()
     assert world.weights() == (100, 0)
     assert "TrafficWeightChanged" not in world.reasons()
+
+
+def test_nothing_shrinks_while_a_weight_is_written_but_not_in_force() -> None:
+    world = routed([{"setWeight": 50}, {"pause": {}}], dynamicStableScale=True)
+    for _ in range(3):
+        world.accept_route()
+        world.settle()
+    world.deploy("web:v2")
+    for _ in range(8):
+        world.reconcile()
+        world.ready_pods()
+    assert world.weights() == (50, 50)
+    assert world.sizes() == {"v1": 4, "v2": 2}
+    for _ in range(4):
+        world.accept_route()
+        world.settle()
+        world.wait(10)
+    assert world.sizes() == {"v1": 2, "v2": 2}
