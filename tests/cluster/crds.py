@@ -57,7 +57,7 @@ def install_crds(cluster: RealCluster, *folders: Path) -> list[str]:
         cluster.admin.apply(f"{_PATH}/{name}", definition)
         names.append(name)
     for name in names:
-        wait_until(lambda name=name: _established(cluster, name), seconds=20, what=f"established CRD {name}")
+        wait_until(lambda name=name: _established(cluster, name), seconds=60, what=f"established CRD {name}")
     return names
 
 

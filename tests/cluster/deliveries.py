@@ -11,7 +11,7 @@ from tests.cluster.history import History
 from tests.cluster.samples import Object, pod_template, rollout, route, service
 
 APP = "shop"
-HEALTHY_SECONDS = 40.0
+HEALTHY_SECONDS = 120.0
 
 
 class Delivery:

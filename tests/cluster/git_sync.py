@@ -21,7 +21,7 @@ from tests.gitops.repository import GitRepository
 from tests.gitops.server import PASSWORD, USER, serving
 
 FOLDER = "app"
-SECONDS = 60.0
+SECONDS = 120.0
 _ARGO = f"/apis/argoproj.io/v1alpha1/namespaces/{SYSTEM_NAMESPACE}"
 
 

@@ -50,7 +50,7 @@ def account_kubeconfig(cluster: RealCluster, account: str = DELIVERY) -> Path:
     """Return a kubeconfig with a real token of a shipped service account: its rights are the shipped ones."""
     install(cluster)
     path = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/serviceaccounts/{account}"
-    wait_until(lambda: cluster.admin.ready(path), seconds=10, what=f"service account {account}")
+    wait_until(lambda: cluster.admin.ready(path), seconds=60, what=f"service account {account}")
     return cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, account)
 
 

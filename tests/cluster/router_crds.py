@@ -174,7 +174,7 @@ def install_definitions(cluster: RealCluster, definitions: tuple[Mapping[str, An
         cluster.admin.apply(f"{_PATH}/{definition['metadata']['name']}", definition)
     for definition in definitions:
         name = str(definition["metadata"]["name"])
-        wait_until(lambda d=definition: _served(cluster, d), seconds=20, what=f"served objects of {name}")
+        wait_until(lambda d=definition: _served(cluster, d), seconds=60, what=f"served objects of {name}")
 
 
 def _served(cluster: RealCluster, definition: Mapping[str, Any]) -> bool:

@@ -84,11 +84,11 @@ class Race:
         def reached(state: Object) -> bool:
             return version_of(state) > after and bool((state.get("status") or {}).get("abortedAt"))
 
-        return version_of(self.rollouts.wait(reached, seconds=20, what="abortedAt"))
+        return version_of(self.rollouts.wait(reached, seconds=60, what="abortedAt"))
 
     def without_weight(self) -> None:
         """Wait until the canary's last known weight is 0."""
-        wait_until(lambda: weight_of(self.routes.states[-1]) == 0, seconds=10, what="no weight")
+        wait_until(lambda: weight_of(self.routes.states[-1]) == 0, seconds=60, what="no weight")
 
     def stop(self) -> None:
         """Stop watching."""

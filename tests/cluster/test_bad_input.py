@@ -13,7 +13,7 @@ from tests.cluster.harness import apply
 from tests.cluster.processes import wait_until
 from tests.cluster.samples import Object, error_rate_template, pod_template, rollout, service
 
-SECONDS = 60.0
+SECONDS = 120.0
 STEPS: list[Object] = [{"setWeight": 50}]
 NOWHERE = "http://127.0.0.1:9"
 """Nobody listens on the port of the discard service."""

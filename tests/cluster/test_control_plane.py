@@ -62,15 +62,15 @@ def test_the_real_controllers_make_pods_of_a_deployment_and_collect_them(bare_cl
     def count() -> int:
         return len(bare_cluster.admin.get(pods)["items"])
 
-    wait_until(lambda: count() == 2, seconds=10, what="two pods")
+    wait_until(lambda: count() == 2, seconds=60, what="two pods")
     bare_cluster.admin.request("DELETE", f"{apps}/web")
-    wait_until(lambda: count() == 0, seconds=10, what="collection of the pods")
+    wait_until(lambda: count() == 0, seconds=60, what="collection of the pods")
 
 
 def test_a_service_account_gets_a_real_token(bare_cluster: RealCluster) -> None:
     namespace = bare_cluster.new_namespace()
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
-    wait_until(lambda: bare_cluster.admin.ready(path), seconds=10, what="service account")
+    wait_until(lambda: bare_cluster.admin.ready(path), seconds=60, what="service account")
     config = bare_cluster.service_account_kubeconfig(namespace, "default")
     answer = bare_cluster.kubectl("auth", "whoami", "-o", "json", "--kubeconfig", str(config))
     assert f"system:serviceaccount:{namespace}:default" in answer

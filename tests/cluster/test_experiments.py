@@ -108,7 +108,7 @@ def test_the_peers_experiment_runs_its_analyses_until_it_is_terminated(place: Na
             "scale-down-deadline" in rs["metadata"]["annotations"]
             for rs in place.list("replicasets", "apis/apps/v1")
         ),
-        seconds=10,
+        seconds=60,
         what="the deadline of both versions",
     )
 
@@ -124,7 +124,7 @@ def test_the_peers_experiment_fails_with_its_analysis(place: Namespace) -> None:
     def gone() -> bool:
         return all(rs["spec"]["replicas"] == 0 for rs in place.list("replicasets", "apis/apps/v1"))
 
-    wait_until(gone, seconds=10, what="both versions to be scaled down")
+    wait_until(gone, seconds=60, what="both versions to be scaled down")
 
 
 @pytest.mark.parametrize("failing", [False, True], ids=["good", "bad"])

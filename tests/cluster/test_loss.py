@@ -66,7 +66,7 @@ def check_end(cluster: RealCluster, namespace: str) -> None:
         refs = cluster.admin.get(path)["spec"]["rules"][0]["backendRefs"]
         return {ref["name"]: ref["weight"] for ref in refs} == {f"{APP}-stable": 100, f"{APP}-canary": 0}
 
-    wait_until(back, seconds=15, what="the weights at rest")
+    wait_until(back, seconds=60, what="the weights at rest")
     selector = cluster.admin.get(f"/api/v1/namespaces/{namespace}/services/{APP}-stable")["spec"]["selector"]
     assert selector["rollouts-pod-template-hash"] == status["stableRS"]
 

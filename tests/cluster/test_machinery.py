@@ -32,7 +32,7 @@ def test_real_requests_are_split_by_weight_and_counted_by_prometheus(world: Worl
         split = shares(answers)
         return len(answers) > 100 and set(split) == {"v1", "v2"} and abs(split["v2"] - 0.25) < 0.02
 
-    wait_until(served, seconds=20, what="a split of 75 to 25")
+    wait_until(served, seconds=60, what="a split of 75 to 25")
     query = f'sum by (rollouts_pod_template_hash, code) (http_requests_total{{namespace="{namespace}"}}) > 0'
     assert machinery.prometheus.wait_for_samples(query, seconds=20)
     load.stop()

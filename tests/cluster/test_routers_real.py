@@ -31,7 +31,7 @@ from tests.cluster.samples import pod_template, rollout, service
 from tests.lanes.registry import REPOSITORY
 
 HEADER = HeaderRoute(name="to-canary", matches=(HeaderMatch(header="x-canary", exact="yes"),))
-SECONDS = 60.0
+SECONDS = 120.0
 OWN_OBJECT = ("nginx", "smi", "ambassador")
 """Routers that write an object of their own beside the user's."""
 HEADER_STEP = {

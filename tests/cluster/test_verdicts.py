@@ -18,7 +18,7 @@ pytestmark = pytest.mark.lane("real-cluster", "prometheus")
 
 TEMPLATE = "error-rate"
 BAD = 0.5
-SECONDS = 75.0
+SECONDS = 150.0
 
 
 def canary_with_analysis(namespace: str) -> Object:
@@ -91,7 +91,7 @@ def served_by(delivery: Delivery) -> set[str]:
 
 
 def wait_for_users_on(delivery: Delivery, version: str) -> None:
-    wait_until(lambda: served_by(delivery) == {version}, seconds=20, what=f"all users on {version}")
+    wait_until(lambda: served_by(delivery) == {version}, seconds=60, what=f"all users on {version}")
 
 
 def errors_of_users(delivery: Delivery) -> int:

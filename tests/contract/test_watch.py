@@ -126,7 +126,7 @@ async def test_too_old_is_an_error_event_in_the_stream(wire: Wire) -> None:
 async def test_a_watch_ends_after_its_time(cluster: Subject) -> None:
     version = await _version(cluster)
     events = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         watch = cluster.api.watch(WIDGETS, cluster.namespace, resource_version=version, timeout_seconds=1)
         async for event in watch:
             events.append(event.type)

@@ -31,7 +31,7 @@ class Watched(Repositories):
 
     async def settled(self, who: str, url: str, revision: str = "main") -> Look:
         """Return the first answer of a revision."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 look = self.look(who, url, revision)
                 if look.tree is not None or look.error is not None:
@@ -39,7 +39,7 @@ class Watched(Repositories):
                 await asyncio.sleep(0.01)
 
     async def at(self, who: str, url: str, commit: str, revision: str = "main") -> Tree:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 tree = self.look(who, url, revision).tree
                 if tree is not None and tree.commit == commit:
@@ -155,14 +155,14 @@ async def test_a_repository_that_comes_back_is_read_again_and_its_old_tree_is_ke
     async with repositories(tmp_path) as made:
         await made.settled("x", repository.url)
         repository.path.rename(tmp_path / "away")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (look := made.look("x", repository.url, "main")).error is None:
                 await asyncio.sleep(0.01)
         assert isinstance(look.error, errors.RepositoryNotFound)
         assert look.tree is not None
         assert look.tree.commit == first
         (tmp_path / "away").rename(repository.path)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while made.look("x", repository.url, "main").error is not None:
                 await asyncio.sleep(0.01)
 
@@ -174,7 +174,7 @@ async def test_a_refresh_is_answered_by_a_poll_that_began_after_it(tmp_path: Pat
         await made.settled("x", repository.url)
         commit = repository.commit("pushed")
         number = made.refresh("x")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (look := made.look("x", repository.url, "main")).poll < number:
                 await asyncio.sleep(0.01)
         assert look.tree is not None
@@ -256,6 +256,6 @@ async def test_a_repository_that_nobody_wants_any_more_is_not_polled(tmp_path: P
         made.forget("x")
         with pytest.raises(KeyError):
             made.mirror(repository.url)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while [task for task in asyncio.all_tasks() if task.get_name().startswith("poll ")]:
                 await asyncio.sleep(0.01)

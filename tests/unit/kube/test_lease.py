@@ -239,7 +239,7 @@ async def test_on_a_thread_the_lease_is_taken_and_given_back_while_the_main_loop
 
     election = ThreadedElection(connect, SystemClock(), SystemRandomness(), Terms("system", "one"))
     task = asyncio.ensure_future(election.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await election.acquired()
         election.check(10)
         task.cancel()

@@ -129,7 +129,7 @@ class World:
         found = await self.get(CONFIGMAPS, name)
         return None if found is None else found.get("data") or {}
 
-    async def eventually(self, what: Callable[[], Any], seconds: float = 5.0) -> Any:
+    async def eventually(self, what: Callable[[], Any], seconds: float = 30.0) -> Any:
         """Return the first true answer of an async question. Fails with the Application's status."""
         limit = asyncio.get_running_loop().time() + seconds
         while True:

@@ -16,7 +16,7 @@ from rollouts.controllers.rollout.actions import Decision, Event
 from rollouts.controllers.rollout.apply import Apply, reached_by
 from rollouts.controllers.rollout.controller import service_weights
 from rollouts.controllers.rollout.decide import decide
-from rollouts.controllers.rollout.observe import Observer
+from rollouts.controllers.rollout.observe import ORPHANS, Observer, orphaned
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.kube import errors, objects
 from rollouts.kube.api import PatchKind
@@ -159,6 +159,8 @@ class MemoryCache:
         return [obj for (kind, _), obj in sorted(self._api.objects.items()) if kind == resource]
 
     def indexed(self, resource: Resource, index: str, value: str) -> Sequence[Manifest]:
+        if index == ORPHANS:
+            return [obj for obj in self.list(resource) if value in orphaned(obj)]
         assert index == "owner"
         owned = (objects.controller_owner(obj) or {} for obj in self.list(resource))
         pairs = zip(self.list(resource), owned, strict=True)

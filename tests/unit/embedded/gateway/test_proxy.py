@@ -39,7 +39,7 @@ class Shop:
             "spec": {"parentRefs": [{"name": "gw"}], "rules": list(rules)},
         }
         made = await self.api.create(HTTP_ROUTES, "x", body)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await self._observed()) < made["metadata"]["generation"]:
                 await asyncio.sleep(0.005)
 
@@ -140,7 +140,7 @@ async def test_a_mirror_gets_copies_and_answers_nothing():
         await running.route(to(("v1", 1), filters=[mirror]))
         assert {await running.ask() for _ in range(10)} == {(200, "v1")}
         ((address, port),) = running.gateway.proxy.routing.endpoints[("x", "v2", 80)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 async with running.session.get(f"http://{address}:{port}/metrics") as response:
                     text = await response.text()
@@ -164,7 +164,7 @@ async def test_the_load_generator_counts_by_version_and_code():
         await running.route(to(("v1", 1), ("v2", 1)))
         load = LoadGenerator(running.gateway.address, SystemClock(), rate=500)
         stop = asyncio.Event()
-        async with asyncio.TaskGroup() as group, asyncio.timeout(5):
+        async with asyncio.TaskGroup() as group, asyncio.timeout(30):
             group.create_task(load.run(stop))
             while sum(load.totals.values()) < 40:
                 await asyncio.sleep(0.005)

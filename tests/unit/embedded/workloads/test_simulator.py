@@ -50,7 +50,7 @@ async def simulated() -> AsyncIterator[KubeApi]:
 
 async def until(api: KubeApi, resource: Resource, wanted: Callable[[list[Manifest]], bool]) -> list[Manifest]:
     """Wait for the objects of namespace x to look as wanted."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             listing = await api.list(resource, "x")
             items = list(listing.items)
