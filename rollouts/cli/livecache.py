@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from rollouts.controllers.rollout.observe import ORPHANS, orphaned
 from rollouts.kube import errors, objects
 from rollouts.kube.api import KubeApi
 from rollouts.kube.cache import Handler
@@ -68,10 +69,12 @@ class LiveCache:
         return [o for o in items if namespace in (None, objects.namespace_of(o))]
 
     def indexed(self, resource: Resource, index: str, value: str) -> Sequence[Manifest]:
-        """See Cache.indexed; only ``owner`` exists here."""
+        """See Cache.indexed; only ``owner`` and the orphans exist here."""
+        items = self._listed.get(resource, ())
+        if index == ORPHANS:
+            return [o for o in items if value in orphaned(o)]
         if index != "owner":
             raise KeyError(index)
-        items = self._listed.get(resource, ())
         return [o for o in items if (objects.controller_owner(o) or {}).get("uid") == value]
 
     def on_change(self, resource: Resource, handler: Handler) -> None:

@@ -71,6 +71,7 @@ class AdoptReplicaSet:
 
     name: str
     uid: str
+    version: str
     owners: tuple[Manifest, ...]
 
 

@@ -118,7 +118,9 @@ class Apply:
             case DecoratePods():
                 await self._decorate(action)
             case AdoptReplicaSet():
-                owners = {"metadata": {"uid": action.uid, "ownerReferences": list(action.owners)}}
+                # The list is replaced as a whole: an owner that came meanwhile must not be lost.
+                meta = {"uid": action.uid, "resourceVersion": action.version}
+                owners = {"metadata": {**meta, "ownerReferences": list(action.owners)}}
                 await self._patch(objects.REPLICASETS, action.name, owners)
             case DeleteReplicaSet():
                 await self._delete(objects.REPLICASETS, action.name, action.uid)

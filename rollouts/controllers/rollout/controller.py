@@ -17,7 +17,9 @@ from rollouts.controllers.rollout.decide.restart import restart_due
 from rollouts.controllers.rollout.decide.traffic import live_weight
 from rollouts.controllers.rollout.metrics import register_metrics
 from rollouts.controllers.rollout.observe import (
+    ORPHANS,
     Observer,
+    orphaned,
     service_names,
     template_refs,
     with_answers,
@@ -174,6 +176,7 @@ def register(manager: Manager, settings: Settings) -> None:
         cache.add_index(objects.ROLLOUTS, name, func)
 
     cache.add_index(objects.SERVICES, MARK_INDEX, _mark_of)
+    cache.add_index(objects.REPLICASETS, ORPHANS, orphaned)
     interests = Interests()
 
     def wake(route: Manifest) -> None:

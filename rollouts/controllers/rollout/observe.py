@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -39,6 +39,18 @@ from rollouts.workloads.template_hash import pod_template_hash
 from rollouts.workloads.tolerant import usable
 
 WORKLOAD_HASH = "pod-template-hash"
+
+ORPHANS = "orphans"
+"""Index of ReplicaSets without an owner that were a Rollout's, by namespace: nearly always empty."""
+
+
+def orphaned(replica_set: ReadOnly) -> Sequence[str]:
+    """Return the namespace of a ReplicaSet that somebody may adopt; the function of the index."""
+    stays = objects.controller_owner(replica_set) is None and not objects.is_deleting(replica_set)
+    ours = labels.POD_TEMPLATE_HASH in objects.labels_of(replica_set)
+    of_experiment = labels.EXPERIMENT_NAME in objects.annotations_of(replica_set)
+    return [objects.namespace_of(replica_set)] if stays and ours and not of_experiment else []
+
 
 FindResource = Callable[[str, str], Resource | None]
 """``find_resource(group, kind)`` returns a watched resource, None while it is not served or not listed."""
@@ -157,16 +169,13 @@ class Observer:
         return known, (found.need,)
 
     def _with_orphans(self, snapshot: RolloutSnapshot) -> RolloutSnapshot:
-        """Find what a Rollout that was deleted without its ReplicaSets has left to the one after it."""
-        if snapshot.invalid or snapshot.status.current_pod_hash or not snapshot.selector:
+        """Find the ReplicaSets of its pods that nobody owns, such as those of a Rollout that was deleted."""
+        if snapshot.invalid or not snapshot.selector:
             return snapshot
         orphans = tuple(
             replicaset.read(rs)
-            for rs in self._cache.list(objects.REPLICASETS, snapshot.namespace)
-            if objects.controller_owner(rs) is None
-            and not objects.is_deleting(rs)
-            and labels.POD_TEMPLATE_HASH in objects.labels_of(rs)
-            and matches(snapshot.selector, objects.labels_of(rs))
+            for rs in self._cache.indexed(objects.REPLICASETS, ORPHANS, snapshot.namespace)
+            if matches(snapshot.selector, objects.labels_of(rs))
         )
         return _replaced(snapshot, orphans=orphans) if orphans else snapshot
 

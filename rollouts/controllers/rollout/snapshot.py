@@ -130,8 +130,8 @@ class RolloutSnapshot:
 
     ``services`` holds the Services that the spec names, by name; a missing one is absent. ``templates``
     holds analysis template specs by key. ``template`` and ``selector`` come from the spec or from the
-    referenced workload. ``orphans`` are ReplicaSets that a Rollout which has no status yet finds without an
-    owner: those that another one before it left behind. ``strangers`` are the names that the next
+    referenced workload. ``orphans`` are ReplicaSets of its pods that have no owner, such as those that a
+    deleted Rollout left behind. ``strangers`` are the names that the next
     ReplicaSet would have but that ReplicaSets of others hold.
     ``pods`` is None unless a restart is due. ``invalid`` and ``router_error`` say what a person must mend.
     """

@@ -34,11 +34,12 @@ def write_default_replicas(d: Draft) -> bool:
 
 
 def adopt_orphans(d: Draft) -> bool:
-    """Take over the ReplicaSets that a deleted Rollout left behind; what to do with them comes afterwards."""
+    """Take over ReplicaSets of these pods that have no owner; what to do with them comes afterwards."""
     own = objects.owner_reference(d.s.manifest, objects.ROLLOUTS)
     for rs in d.s.orphans:
         others = objects.metadata(rs.manifest).get("ownerReferences") or ()
-        d.do(AdoptReplicaSet(name=rs.name, uid=rs.uid, owners=(*others, own)))
+        version = objects.resource_version(rs.manifest)
+        d.do(AdoptReplicaSet(name=rs.name, uid=rs.uid, version=version, owners=(*others, own)))
     d.keep_status = bool(d.s.orphans)
     return d.keep_status
 
