@@ -191,6 +191,24 @@ def events_in_order(place: Place) -> None:
     assert firsts.index("RolloutAborted") < firsts.index("RolloutResumed")
 
 
+def owner_taken_away(place: Place) -> None:
+    begin(place, canary())
+    place.deploy("v2")
+    place.wait("the pause", phase="Paused")
+    before = place.pods()
+    sets = place.list(APPS, "replicasets")
+    for rs in sets:
+        path = place.path(APPS, "replicasets", rs["metadata"]["name"])
+        place.cluster.admin.merge(path, {"metadata": {"ownerReferences": None}})
+    wait_until(
+        lambda: all(rs["metadata"].get("ownerReferences") for rs in place.list(APPS, "replicasets")),
+        seconds=20, what="both ReplicaSets owned again",
+    )  # fmt: skip
+    assert place.wait("the pause", phase="Paused")["currentStepIndex"] == 1
+    assert place.pods() == before
+    assert len(place.list(APPS, "replicasets")) == len(sets)
+
+
 STORIES: dict[str, Callable[[Place], None]] = {
     "set image, promote, undo": image_promote_undo,
     "promote --full": promote_full,
@@ -203,6 +221,7 @@ STORIES: dict[str, Callable[[Place], None]] = {
     "workloadRef onsuccess": workload("onsuccess"),
     "workloadRef progressively": workload("progressively"),
     "events in order": events_in_order,
+    "owner taken away": owner_taken_away,
 }
 
 
