@@ -79,8 +79,9 @@ class Place:
         return {tag: size for tag, (_, size) in self.versions().items()}
 
     def pods(self) -> set[str]:
-        """Return the uids of the pods."""
-        return {pod["metadata"]["uid"] for pod in self.list(CORE, "pods")}
+        """Return the uids of the pods that stay."""
+        metas = (pod["metadata"] for pod in self.list(CORE, "pods"))
+        return {meta["uid"] for meta in metas if "deletionTimestamp" not in meta}
 
     def picture(self) -> Object:
         """Return all that a take-over must leave as it is."""
