@@ -184,7 +184,8 @@ def events_in_order(place: Place) -> None:
         next(i for i, event in enumerate(told) if event["reason"] == reason and words in event["message"])
         for reason, words in (
             ("RolloutAddedToInformer", ""), ("RolloutUpdated", "revision 1"),
-            ("RolloutCompleted", "revision 1"), ("RolloutUpdated", "revision 2"), ("NewReplicaSetCreated", "revision 2"), ("RolloutAborted", ""),
+            ("RolloutCompleted", "revision 1"), ("RolloutUpdated", "revision 2"),
+            ("NewReplicaSetCreated", "revision 2"), ("RolloutAborted", ""),
             ("RolloutResumed", ""), ("RolloutCompleted", "revision 2"),
         )
     ]  # fmt: skip
