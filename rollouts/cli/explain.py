@@ -82,7 +82,7 @@ async def _follow(api: HttpKubeApi, namespace: str, name: str, style: Style) -> 
     """Follow the objects of the namespace; kinds of routers are watched once the Rollout names them."""
     from rollouts.cli.shown import show_followed  # noqa: PLC0415 - keeps --help fast
     from rollouts.clock import SystemClock  # noqa: PLC0415
-    from rollouts.controllers.rollout.observe import Observer  # noqa: PLC0415
+    from rollouts.controllers.rollout.observe import Observer, add_indexes  # noqa: PLC0415
     from rollouts.controllers.rollout.routes import RouteResources  # noqa: PLC0415
     from rollouts.kube.informer import InformerCache  # noqa: PLC0415
 
@@ -91,6 +91,7 @@ async def _follow(api: HttpKubeApi, namespace: str, name: str, style: Style) -> 
     async def load(cache: Cache) -> Answer | None:
         if not made:
             assert isinstance(cache, InformerCache)  # noqa: S101 - a followed cache is one
+            add_indexes(cache)
             routes = RouteResources(cache, lambda route: None)
             made["both"] = routes, Observer(cache, routes.find)
         routes, observer = made["both"]

@@ -17,9 +17,8 @@ from rollouts.controllers.rollout.decide.restart import restart_due
 from rollouts.controllers.rollout.decide.traffic import live_weight
 from rollouts.controllers.rollout.metrics import register_metrics
 from rollouts.controllers.rollout.observe import (
-    ORPHANS,
     Observer,
-    orphaned,
+    add_indexes,
     service_names,
     template_refs,
     with_answers,
@@ -176,7 +175,7 @@ def register(manager: Manager, settings: Settings) -> None:
         cache.add_index(objects.ROLLOUTS, name, func)
 
     cache.add_index(objects.SERVICES, MARK_INDEX, _mark_of)
-    cache.add_index(objects.REPLICASETS, ORPHANS, orphaned)
+    add_indexes(cache)
     interests = Interests()
 
     def wake(route: Manifest) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
@@ -30,7 +30,7 @@ from rollouts.controllers.rollout.snapshot import (
     TemplateKey,
 )
 from rollouts.kube import objects
-from rollouts.kube.cache import Cache
+from rollouts.kube.cache import Cache, IndexFunc
 from rollouts.kube.objects import Key, Manifest, ReadOnly, Resource
 from rollouts.traffic.registry import routers_for
 from rollouts.traffic.router import Need, TrafficError, TrafficIntent, TrafficRouter
@@ -50,6 +50,19 @@ def orphaned(replica_set: ReadOnly) -> Sequence[str]:
     ours = labels.POD_TEMPLATE_HASH in objects.labels_of(replica_set)
     of_experiment = labels.EXPERIMENT_NAME in objects.annotations_of(replica_set)
     return [objects.namespace_of(replica_set)] if stays and ours and not of_experiment else []
+
+
+class Indexed(Protocol):
+    """A cache that takes indexes, as the informers' does."""
+
+    def add_index(self, resource: Resource, name: str, func: IndexFunc) -> None:
+        """Add an index to a resource."""
+        ...
+
+
+def add_indexes(cache: Indexed) -> None:
+    """Add the indexes that an Observer asks for, to a cache that does not have them yet."""
+    cache.add_index(objects.REPLICASETS, ORPHANS, orphaned)
 
 
 FindResource = Callable[[str, str], Resource | None]
