@@ -29,7 +29,7 @@ _READS = frozenset(("get", "list", "watch"))
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write in the audit log that was let through: when the server got it, and what it was."""
+    """One write in the audit log that the server accepted: when it came, and what it was."""
 
     at: datetime
     verb: str
@@ -51,12 +51,18 @@ class Contender(ControllerProcess):
         self.credential = f"JTI={claims['jti']}"
 
     def writes(self) -> Iterator[Write]:
-        """Yield what this process wrote, its lease apart, in the order of the audit log."""
+        """Yield what this process wrote, its lease apart, in the order of the audit log.
+
+        A write that the server refused is none. A process may be stopped between its fence and its
+        socket; the status it sends when it goes on names a resourceVersion that has since moved.
+        """
         for line in (self.cluster.folder / "audit.log").read_bytes().splitlines():
             event = json.loads(line)
             mine = self.credential in (event.get("user", {}).get("extra") or {}).get(_CREDENTIAL, ())
             what = event.get("objectRef") or {}
             if not mine or event.get("stage") != "ResponseComplete" or event["verb"] in _READS:
+                continue
+            if (event.get("responseStatus") or {}).get("code", 0) >= 400:
                 continue
             if what.get("resource") in ("leases", "selfsubjectaccessreviews"):
                 continue
