@@ -34,6 +34,11 @@ def phases(cluster: RealCluster, namespace: str) -> set[str]:
     return {str(status.get("phase")) for status in rollouts(cluster, namespace).values()}
 
 
+def all_begun(found: set[str]) -> bool:
+    """Tell whether work goes on and no Rollout's new version is unseen: seeing it would clear an abort."""
+    return "Progressing" in found and "Healthy" not in found
+
+
 def set_abort(cluster: RealCluster, namespace: str, value: bool | None) -> None:
     for name in NAMES:
         path = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/{name}/status"
@@ -64,7 +69,7 @@ def test_a_stopped_leader_writes_nothing_after_its_lease(
         apply(cluster, busy, [busy_rollout(name, "v2") for name in NAMES])
         die, leader, other = random.Random(1), first, second
         for _ in range(stops(request)):
-            wait_until(lambda: "Progressing" in phases(cluster, busy), seconds=60, what="work")
+            wait_until(lambda: all_begun(phases(cluster, busy)), seconds=60, what="work")
             time.sleep(die.uniform(0.0, 1.5))
             leader.process.send(signal.SIGSTOP)
             before = lease(cluster)
