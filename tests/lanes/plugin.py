@@ -27,18 +27,15 @@ class LanePlugin:
         self._finished: set[str] = set()
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Note the lane while the item is at hand. Raises UnknownLane for a wrong marker."""
-        item.user_properties.append((PROPERTY, _needs(item)[0].name))
+        """Note the lane and, for runs in several processes, what the test shares with others.
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep tests together that share something costly, for runs in several processes."""
-        if not self._config.pluginmanager.hasplugin("xdist"):
-            return
-        for item in items:
-            group = group_of(item, _lane_of(item.user_properties))
-            if group:
-                item.add_marker(pytest.mark.xdist_group(group))
+        Raises UnknownLane for a wrong marker. Later would be too late: a worker names its tests by group.
+        """
+        lane = _needs(item)[0].name
+        item.user_properties.append((PROPERTY, lane))
+        group = group_of(item, lane)
+        if group and self._config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group(group))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
