@@ -107,7 +107,10 @@ def test_no_weight_rises_once_the_abort_is_known(
         race.wait(0, "v1 Healthy", phase="Healthy")
         apply(leaderless, namespace, [shop("v2")])
         begun = race.wait(0, "the first pause", phase="Paused", currentStepIndex=2)
-        for number in range(tries):
+        for number in range(4 * tries):
+            # On a busy machine many aborts meet the same weight: then some more are needed.
+            if number >= tries and len(met) > 1:
+                break
             # At the end of the pause, or at the moment at which the first weight rises.
             time.sleep(die.uniform(0.0, 1.1) if number % 2 else die.uniform(0.0, 0.3))
             aborted = race.abort(True)
