@@ -16,7 +16,7 @@ demo: demo-setup ## a commit becomes full traffic, a bad one goes back by itself
 
 test: setup lanes ## set up and pass every test, the real API server and Prometheus included
 	@$(PY) -m pytest --numprocesses $(JOBS) --dist loadgroup $(PYTEST)
-JOBS ?= 2
+JOBS ?= 3
 
 check: setup ## format, lint, types, import contracts, generated CRDs (seconds)
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run make format"; exit 1; }
