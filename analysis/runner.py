@@ -34,11 +34,16 @@ LONGEST_VALUE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """Whose measurement it is; empty outside of a cluster."""
+    """Whose measurement it is; empty outside of a cluster.
+
+    ``attempt`` is which try of a release it belongs to, from 1; ``analyses`` how many that try has.
+    """
 
     name: str = ""
     namespace: str = ""
     uid: str = ""
+    attempt: int = 1
+    analyses: int = 1
 
 
 class Runner:
@@ -91,6 +96,8 @@ class Runner:
             run_name=identity.name,
             run_namespace=identity.namespace,
             run_uid=identity.uid,
+            attempt=identity.attempt,
+            analyses=identity.analyses,
             state=due.state,
         )
 

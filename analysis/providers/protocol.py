@@ -16,6 +16,7 @@ class Question:
     """What is measured, for whom. ``metric`` has its arguments and secrets in.
 
     ``sequence`` counts the metric's measurements before this one; ``run_*`` are "" outside of a cluster.
+    ``attempt`` says which try of a release this is, from 1; ``analyses`` how many analyses the try has.
     ``state`` is the metadata of the metric's result: what earlier answers gave as their state.
     """
 
@@ -25,6 +26,8 @@ class Question:
     run_name: str = ""
     run_namespace: str = ""
     run_uid: str = ""
+    attempt: int = 1
+    analyses: int = 1
     state: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -26,6 +26,8 @@ PROVIDER_NAMES = (
     "plugin",
 )
 """Keys of ``metrics[].provider``; exactly one must be set."""
+CANARY_JUDGE = "rollouts.dev/canary"
+"""The plugin whose levels are calibrated for being watched, and shared by all analyses of a release."""
 
 
 class Sigv4(SpecModel):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from analysis.counts.arms import Versions
+from analysis.judges.ledger import LAST_ATTEMPT
 from analysis.judges.objective import Objective
 from analysis.judges.profiles import Profile
 from analysis.providers.errors import ConfigurationError
@@ -20,9 +21,9 @@ from analysis.spec.duration import parse_duration
 from analysis.spec.errors import from_validation_error
 from analysis.spec.objects import Metric
 from analysis.spec.patterns import PatternError, compile_pattern
-from analysis.spec.providers import Authentication, Header
+from analysis.spec.providers import CANARY_JUDGE, Authentication, Header
 
-NAME = "rollouts.dev/canary"
+NAME = CANARY_JUDGE
 MOST_EDGES = 10
 
 
@@ -154,7 +155,8 @@ class CanaryConfig(Strict):
     """The whole configuration. Durations are Go durations; numbers may come as text from arguments.
 
     ``stable`` and ``canary`` are pod-template hashes. Series show them in ``hash_label``, or in the pod's
-    name. ``weight`` is in percent. ``attempt`` counts the tries of one revision.
+    name. ``weight`` is in percent. ``attempt`` counts the tries of one
+    revision; without it, whoever asks says which one it is.
     """
 
     address: str = ""
@@ -179,7 +181,7 @@ class CanaryConfig(Strict):
     hold_timeout: Period = 600.0
     min_requests: int = Field(50, ge=0)
     early_promotion: bool = False
-    attempt: int = Field(1, ge=1, le=20)
+    attempt: int | None = Field(None, ge=1, le=LAST_ATTEMPT)
     weight: float | None = Field(None, gt=0, lt=100)
     spend_cap: float | None = Field(None, gt=0)
     series_cap: int = Field(5_000, ge=1, le=50_000)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from analysis.judges.decision import Decision
 from analysis.judges.noninferior import MARGIN, PROVED
+from analysis.judges.opinion import Advice
 from analysis.judges.profiles import Call
 from analysis.judges.terms import Counted
 from analysis.judges.trial import Judgement, advance, judge
 from analysis.providers.canary.config import Action, CanaryConfig, Policy
 from analysis.providers.canary.intervals import Answers, counted, print_at, read_interval
 from analysis.providers.canary.session import Session
+from analysis.spec.guidance import NO_GUIDANCE, Guidance
 from analysis.spec.status import Phase
 
 _PHASES = {
@@ -108,6 +110,31 @@ def conclude(session: Session, judgement: Judgement, config: CanaryConfig) -> Co
         if _due(session, config):
             return Conclusion(Phase.SUCCESSFUL, answer.reason)
     return Conclusion(Phase.RUNNING, _held_for(session, judgement, config) or answer.reason)
+
+
+def guidance_of(session: Session, judgement: Judgement, phase: Phase) -> Guidance:
+    """Return what the delivery should do meanwhile; ``phase`` is that of the conclusion.
+
+    A hold asks for no more traffic. A lone canary pod under suspicion, and a canary that has cost too much,
+    get none; an inconclusive end keeps it so until a person has looked.
+    """
+    trial, answer = session.trial, judgement.answer
+    lone = len(judgement.evidence.groups) <= 1 or trial.opinion.lone
+    suspected = trial.advice is Advice.PERSON and lone
+    cap = session.terms.spend_cap
+    expensive = answer.decision is Decision.PAUSE and cap is not None and trial.excess > cap
+    without = trial.advice is Advice.REPLACE_WITHOUT_TRAFFIC or suspected or expensive
+    if phase is Phase.INCONCLUSIVE:
+        return Guidance(no_traffic=without, reason=answer.reason) if without else NO_GUIDANCE
+    if phase.completed or answer.decision is not Decision.HOLD:
+        return NO_GUIDANCE
+    replacing = trial.advice in (Advice.REPLACE, Advice.REPLACE_WITHOUT_TRAFFIC)
+    return Guidance(
+        hold=True,
+        no_traffic=without,
+        replace=trial.opinion.pods if replacing else (),
+        reason=answer.reason,
+    )
 
 
 def outlasted(policy: Policy, reason: str) -> Conclusion:

@@ -10,7 +10,7 @@ from analysis.counts.arms import Arm
 from analysis.counts.errors import CountsError
 from analysis.counts.groups import ALWAYS, Groups
 from analysis.judges.corroborated import Tick, look_back
-from analysis.judges.ledger import spend
+from analysis.judges.ledger import Spent, spend
 from analysis.judges.profiles import COLD_SHARE, FULL_LOOK_BACK, Profile, Situation, choose
 from analysis.judges.sums import BLIND, Sums
 from analysis.judges.terms import Terms
@@ -87,7 +87,8 @@ class Opener:
     """Makes a session that judges from the end of ``answers`` on; learning takes one step a question.
 
     ``history`` teaches the priors; it is that of ``opening`` or an older one. ``lost`` says that the state of
-    an earlier session is gone: then nothing is learnt, as it was studied.
+    an earlier session is gone: then nothing is learnt, as it was studied. ``spent`` is the share of the
+    release's false aborts that this session may use.
     """
 
     config: CanaryConfig
@@ -95,6 +96,7 @@ class Opener:
     opening: Opening
     history: History
     lost: bool = False
+    spent: Spent = spend(1)  # noqa: RUF009 - frozen
     learnt: list[Sums] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -119,7 +121,7 @@ class Opener:
         )
         return Session(
             config=self.config.digest(),
-            terms=_terms(self.config, profile, edges_for(self.config, self.answers)),
+            terms=_terms(self.config, profile, edges_for(self.config, self.answers), self.spent),
             trial=begin(tuple(self.learnt), tuple(shares)),
             groups=self.opening.groups,
             position=end,
@@ -129,6 +131,8 @@ class Opener:
             why="the state of this judge was lost" if self.lost else why,
             look_back=len(self.history),
             lost=self.lost,
+            attempt=self.spent.attempt,
+            analyses=self.spent.analyses,
         )
 
 
@@ -154,7 +158,7 @@ def _profile(config: CanaryConfig, history: History) -> tuple[Profile, str]:
     return config.profile, "the template asks for it"
 
 
-def _terms(config: CanaryConfig, profile: Profile, edges: tuple[float, ...]) -> Terms:
+def _terms(config: CanaryConfig, profile: Profile, edges: tuple[float, ...], spent: Spent) -> Terms:
     slo, focus = config.slo, 0 if config.latency is None else None
     if config.latency is not None and slo is not None and slo.edge is not None:
         if slo.edge not in edges:
@@ -163,7 +167,7 @@ def _terms(config: CanaryConfig, profile: Profile, edges: tuple[float, ...]) -> 
         focus = edges.index(slo.edge)
     return Terms(
         profile=profile,
-        factor=spend(config.attempt).factor,
+        factor=spent.factor,
         edges=edges,
         focus=focus,
         cold=COLD_SHARE if config.cold_start else 0.0,

@@ -12,19 +12,28 @@ from typing import ClassVar
 
 from analysis.counts.errors import CountsError
 from analysis.counts.vectors import boundaries
+from analysis.judges.ledger import LAST_ATTEMPT, spend
 from analysis.judges.profiles import FULL_LOOK_BACK
 from analysis.judges.sums import StateUnreadable
 from analysis.judges.trial import judge
 from analysis.providers.canary.backend import Backend, breathe
 from analysis.providers.canary.config import NAME, CanaryConfig, Policy, read_config
 from analysis.providers.canary.intervals import Answers
-from analysis.providers.canary.looking import Conclusion, Looked, look, newest_boundary, outlasted
+from analysis.providers.canary.looking import (
+    Conclusion,
+    Looked,
+    guidance_of,
+    look,
+    newest_boundary,
+    outlasted,
+)
 from analysis.providers.canary.opening import HistoryReader, NoCounters, Opener, Opening
 from analysis.providers.canary.replay import RECORD_KEY, STATE_KEY, extended, opened_record
 from analysis.providers.canary.report import evidence_of, value_of
 from analysis.providers.canary.session import Session
 from analysis.providers.errors import BackendError, ConfigurationError, ProviderError
 from analysis.providers.protocol import Answer, Decided, Ongoing, Question
+from analysis.spec.guidance import GUIDANCE_KEY
 from analysis.spec.objects import Metric
 from analysis.spec.status import Measurement, Phase
 
@@ -78,7 +87,7 @@ class CanaryProvider:
         judgement = judge(session.trial, session.terms)
         return Decided(
             Phase.SUCCESSFUL,
-            metadata=evidence_of(session, judgement, config),
+            metadata=evidence_of(session, judgement),
             text=value_of(session, judgement),
         )
 
@@ -111,7 +120,8 @@ class CanaryProvider:
             until = opening.canary_from
             older = await self._backend.read(config, boundaries(until - span, until, config.tick))
             history = (await _read(config, older)).history
-        opener = Opener(config, answers, opening, history, lost)
+        spent = spend(config.attempt or min(question.attempt, LAST_ATTEMPT), question.analyses)
+        opener = Opener(config, answers, opening, history, lost, spent)
         for _ in opener.steps():
             await breathe()
         session = opener.session()
@@ -153,8 +163,9 @@ def _saved(state: Mapping[str, str], config: CanaryConfig, *, had_begun: bool) -
 
 def _answer(config: CanaryConfig, looked: Looked, record: str) -> Answer:
     session, conclusion = looked.session, looked.conclusion
-    state = {STATE_KEY: session.dump(), RECORD_KEY: record, TROUBLE_KEY: ""}
-    evidence, value = evidence_of(session, looked.judgement, config), value_of(session, looked.judgement)
+    guidance = guidance_of(session, looked.judgement, conclusion.phase).dump()
+    state = {STATE_KEY: session.dump(), RECORD_KEY: record, TROUBLE_KEY: "", GUIDANCE_KEY: guidance}
+    evidence, value = evidence_of(session, looked.judgement), value_of(session, looked.judgement)
     if conclusion.phase.completed:
         return Decided(conclusion.phase, conclusion.reason, evidence, text=value, state=state)
     return Ongoing(

@@ -10,7 +10,6 @@ from analysis.judges.ledger import spend
 from analysis.judges.opinion import Advice
 from analysis.judges.terms import Terms
 from analysis.judges.trial import Judgement, Trial
-from analysis.providers.canary.config import CanaryConfig
 from analysis.providers.canary.session import Session
 
 SHOWN_TRAIL = 20
@@ -27,7 +26,7 @@ def value_of(session: Session, judgement: Judgement) -> str:
     )
 
 
-def evidence_of(session: Session, judgement: Judgement, config: CanaryConfig) -> dict[str, str]:
+def evidence_of(session: Session, judgement: Judgement) -> dict[str, str]:
     """Return the measurement's metadata. Exact numbers are in the record; here is what one reads first."""
     trial, terms = session.trial, session.terms
     found, levels = judgement.evidence, terms.levels
@@ -43,7 +42,7 @@ def evidence_of(session: Session, judgement: Judgement, config: CanaryConfig) ->
         "dispersion": f"{found.dispersion:.4g}",
         "call": trial.call.value,
         "decision": f"{judgement.answer.decision.value}: {judgement.answer.reason}",
-        "alpha": _alpha(config),
+        "alpha": _alpha(session),
         "trouble": "",
         "eTrail": " ".join(_e(value) for value in trial.trail[-SHOWN_TRAIL:]),
     }
@@ -93,11 +92,12 @@ def _around(trial: Trial, terms: Terms, judgement: Judgement) -> dict[str, str]:
     return shown
 
 
-def _alpha(config: CanaryConfig) -> str:
-    spent = spend(config.attempt)
+def _alpha(session: Session) -> str:
+    spent = spend(session.attempt, session.analyses)
+    shared = f" of {spent.analyses} analyses" if spent.analyses > 1 else ""
     return (
-        f"attempt {spent.attempt}: levels times {spent.factor:g}, nominal false aborts {spent.nominal:g},"
-        f" {spent.so_far:g} with earlier attempts; calibrated, not proven"
+        f"attempt {spent.attempt}{shared}: levels times {spent.factor:g}, nominal false aborts"
+        f" {spent.nominal:g}, {spent.so_far:g} for the release so far; calibrated, not proven"
     )
 
 

@@ -13,7 +13,7 @@ from analysis.judges.sums import StateUnreadable
 from analysis.judges.terms import Terms
 from analysis.judges.trial import Trial
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Session:
     ``began_at`` is where judging began, and ``good_at`` ends the last interval that was judged. ``jumps``
     counts intervals in a row that are void because the backend answered differently the second time,
     ``uncounted`` pods that came back after a gap. ``held_since`` is set while something is held.
+    ``attempt`` and ``analyses`` are what the levels were raised for.
     """
 
     config: str
@@ -40,6 +41,8 @@ class Session:
     jumps: int = 0
     uncounted: int = 0
     held_since: float | None = None
+    attempt: int = 1
+    analyses: int = 1
 
     def dump(self) -> str:
         """Return the state as text for ``load``."""
@@ -52,6 +55,7 @@ class Session:
             "at": [self.position, self.print, self.began_at, self.good_at, self.held_since],
             "why": self.why,
             "counts": [self.look_back, self.lost, self.jumps, self.uncounted],
+            "share": [self.attempt, self.analyses],
         }
         return pack(data)
 
@@ -64,6 +68,7 @@ class Session:
                 raise StateUnreadable(f"saved state has version {data['v']}, not {VERSION}")
             position, printed, began_at, good_at, held_since = data["at"]
             look_back, lost, jumps, uncounted = data["counts"]
+            attempt, analyses = data["share"]
             return cls(
                 data["config"],
                 Terms.load(data["terms"]),
@@ -79,6 +84,8 @@ class Session:
                 int(jumps),
                 int(uncounted),
                 held_since,
+                int(attempt),
+                int(analyses),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StateUnreadable(f"saved state cannot be read: {error!r}") from error

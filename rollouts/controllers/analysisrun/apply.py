@@ -50,7 +50,9 @@ class Apply:
             case Cancel():
                 self._measuring.cancel(snapshot.uid, action.metric)
             case Start():
-                identity = RunIdentity(snapshot.name, snapshot.namespace, snapshot.uid)
+                identity = RunIdentity(
+                    snapshot.name, snapshot.namespace, snapshot.uid, snapshot.attempt, snapshot.analyses
+                )
                 key = Key(snapshot.namespace, snapshot.name)
                 self._measuring.start(key, identity, snapshot.spec, action.due)
             case DropJob():

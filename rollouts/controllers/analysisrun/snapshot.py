@@ -8,7 +8,8 @@ from datetime import datetime
 from analysis.run.machine import Finished
 from analysis.spec.objects import AnalysisRunSpec
 from analysis.spec.status import AnalysisRunStatus
-from rollouts.kube.objects import ReadOnly, name_of, namespace_of, uid_of
+from rollouts.kube.objects import ReadOnly, annotations_of, name_of, namespace_of, uid_of
+from rollouts.workloads import labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,18 @@ class RunSnapshot:
     finished: tuple[Finished, ...] = ()
     in_flight: frozenset[str] = frozenset()
     ready: frozenset[str] = frozenset()
+
+    @property
+    def attempt(self) -> int:
+        """Return which try of a release the run belongs to, from 1."""
+        text = annotations_of(self.manifest).get(labels.ATTEMPT, "")
+        return int(text) + 1 if text.isdigit() else 1
+
+    @property
+    def analyses(self) -> int:
+        """Return how many analyses that try has."""
+        text = annotations_of(self.manifest).get(labels.ANALYSES, "")
+        return max(1, int(text)) if text.isdigit() else 1
 
     @property
     def namespace(self) -> str:

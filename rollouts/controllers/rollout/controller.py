@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rollouts.api.argoproj import rollout as api
 from rollouts.controllers.rollout.actions import Event
 from rollouts.controllers.rollout.apply import Apply, Reached, ShrinkRefusedError, reached_by
-from rollouts.controllers.rollout.decide import decide
+from rollouts.controllers.rollout.decide import decide, guided
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.restart import restart_due
 from rollouts.controllers.rollout.decide.traffic import live_weight
@@ -77,7 +77,7 @@ class RolloutReconciler:
             snapshot = self._observer.snapshot(request.key, request.now)
         if snapshot is None:
             return Result()
-        if restart_due(snapshot) is not None:
+        if restart_due(snapshot) is not None or guided.pods_asked(snapshot):
             snapshot = await self._with_pods(snapshot, request.api)
         self._greet(snapshot)
         answers = await self._plugins.call(calls_due(snapshot), snapshot.manifest, request.api, request.now)
@@ -109,7 +109,7 @@ class RolloutReconciler:
         return Result(min(filter(None, (decision.requeue_at, *later)), default=None))
 
     async def _with_pods(self, snapshot: RolloutSnapshot, api: KubeApi) -> RolloutSnapshot:
-        """Read the pods live: they are not watched, since only a restart looks at them."""
+        """Read the pods live: they are not watched, since only what replaces pods looks at them."""
         pods = await api.list(
             objects.PODS, snapshot.namespace, label_selector=format_selector(snapshot.selector)
         )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
+from analysis.spec.guidance import of_run
 from rollouts.api.argoproj import rollout as api
 from rollouts.api.argoproj.validation import invalid_spec_message, validate_rollout
 from rollouts.api.fields import inactive_fields, unknown_fields_with_hints
@@ -278,7 +279,15 @@ def _pod(manifest: Manifest) -> PodView:
         owner=str((objects.controller_owner(manifest) or {}).get("uid", "")),
         created=created or replicaset.EPOCH,
         deleting=objects.is_deleting(manifest),
+        ready_since=_ready_since(manifest),
     )
+
+
+def _ready_since(pod: Manifest) -> datetime | None:
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            return objects.parse_time(condition.get("lastTransitionTime")) or replicaset.EPOCH
+    return None
 
 
 def without_hash(template: ReadOnly) -> ReadOnly:
@@ -348,6 +357,7 @@ def _run(manifest: Manifest) -> AnalysisRun:
         terminating=bool((manifest.get("spec") or {}).get("terminate")),
         deleting=objects.is_deleting(manifest),
         created=created or replicaset.EPOCH,
+        guidance=of_run(status),
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from analysis.spec.guidance import NO_GUIDANCE, Guidance
 from rollouts.api.argoproj import rollout as api
 from rollouts.kube import objects
 from rollouts.kube.objects import Manifest, ReadOnly
@@ -62,6 +63,7 @@ class AnalysisRun:
     terminating: bool
     deleting: bool
     created: datetime
+    guidance: Guidance = NO_GUIDANCE
 
     @property
     def finished(self) -> bool:
@@ -115,13 +117,14 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodView:
-    """What a restart needs to know of a pod; ``owner`` is the uid of its ReplicaSet."""
+    """What is known of a pod; ``owner`` is its ReplicaSet's uid, ``ready_since`` None while not ready."""
 
     name: str
     uid: str
     owner: str
     created: datetime
     deleting: bool
+    ready_since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +136,8 @@ class RolloutSnapshot:
     referenced workload. ``orphans`` are ReplicaSets of its pods that have no owner, such as those that a
     deleted Rollout left behind. ``strangers`` are the names that the next
     ReplicaSet would have but that ReplicaSets of others hold.
-    ``pods`` is None unless a restart is due. ``invalid`` and ``router_error`` say what a person must mend.
+    ``pods`` is None unless a restart is due or an analysis asks for successors of pods. ``invalid`` and
+    ``router_error`` say what a person must mend.
     """
 
     now: datetime

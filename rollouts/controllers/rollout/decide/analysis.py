@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.spec.errors import SpecError
+from analysis.spec.providers import CANARY_JUDGE
 from analysis.spec.templates import build_run_spec, flatten
 from rollouts.api.argoproj import rollout as api
 from rollouts.controllers.rollout.actions import CreateAnalysisRun, DeleteAnalysisRun, TerminateAnalysisRun
@@ -82,8 +83,9 @@ def follow(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: 
 def _point_at(d: Draft, purpose: Purpose, run: AnalysisRun) -> None:
     before = (d.status.get(purpose.part) or {}).get(purpose.field) or {}
     now = {"name": run.name, "status": run.phase or "Pending"}
-    if run.message:
-        now["message"] = run.message
+    message = run.message or ("" if run.finished else run.guidance.reason)
+    if message:
+        now["message"] = message
     if now == before:
         return
     d.run_status(purpose.part, purpose.field, now)
@@ -92,6 +94,8 @@ def _point_at(d: Draft, purpose: Purpose, run: AnalysisRun) -> None:
         kind = "Warning" if now["status"] in ("Failed", "Error") else "Normal"
         text = f"{purpose.kind} Analysis Run '{run.name}' Status New: '{now['status']}' Previous: '{old}'"
         d.tell(f"AnalysisRun{now['status']}", text, "Warning" if kind == "Warning" else "Normal")
+    if not run.finished and run.guidance.asks and before.get("message") != now.get("message"):
+        d.tell("AnalysisRunHolds", f"{purpose.kind} Analysis Run '{run.name}': {message}", "Warning")
 
 
 def _create(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: int | None) -> None:
@@ -137,11 +141,33 @@ def build(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: i
                 **extra.annotations,
                 labels.REVISION: str(s.revision),
                 labels.ATTEMPT: s.attempt,
+                **_planned(s),
             },
             "ownerReferences": [objects.owner_reference(s.manifest, objects.ROLLOUTS)],
         },
         "spec": spec,
     }
+
+
+def _planned(s: RolloutSnapshot) -> Mapping[str, str]:
+    """Return how many calibrated analyses this try has, where there are several."""
+    canary, blue_green = s.canary, s.blue_green
+    wanted: list[api.RolloutAnalysis | None] = []
+    if canary is not None:
+        wanted += [canary.analysis, *(step.analysis for step in canary.steps)]
+    if blue_green is not None:
+        wanted += [blue_green.pre_promotion_analysis, blue_green.post_promotion_analysis]
+    count = sum(1 for one in wanted if one is not None and _calibrated(s, one))
+    return {labels.ANALYSES: str(count)} if count > 1 else {}
+
+
+def _calibrated(s: RolloutSnapshot, wanted: api.RolloutAnalysis) -> bool:
+    try:
+        found = flatten(wanted.templates, lambda name, cluster: s.templates.get(TemplateKey(name, cluster)))
+    except SpecError:
+        return False
+    metrics = [metric for spec in found for metric in spec.get("metrics") or ()]
+    return any(CANARY_JUDGE in ((metric.get("provider") or {}).get("plugin") or {}) for metric in metrics)
 
 
 def _free_name(s: RolloutSnapshot, purpose: Purpose, step_index: int | None) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.api.scalars import ScalarError, parse_duration
-from rollouts.controllers.rollout.decide import analysis, experiment, plugins
+from rollouts.controllers.rollout.decide import analysis, experiment, guided, plugins
 from rollouts.controllers.rollout.decide.draft import CANARY_PAUSE_STEP, Draft
 from rollouts.controllers.rollout.decide.promotion import promote, within_rollback_window
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight
@@ -116,7 +116,7 @@ def promotion_reason(d: Draft) -> str:
         return "Rollback within window"
     if not s.steps:
         return "Completed all 0 canary steps"
-    if s.step_index is not None and s.step_index >= len(s.steps) and _all_traffic(d):
+    if s.step_index is not None and s.step_index >= len(s.steps) and _all_traffic(d) and not guided.held(d):
         return f"Completed all {len(s.steps)} canary steps"
     return ""
 
@@ -129,7 +129,7 @@ def _all_traffic(d: Draft) -> bool:
 
 def _advance_step(d: Draft, step: api.CanaryStep) -> None:
     s = d.s
-    if s.spec.paused or d.paused_by_analysis or not _step_complete(d, step):
+    if s.spec.paused or d.paused_by_analysis or not _step_complete(d, step) or guided.held(d):
         return
     assert s.step_index is not None  # noqa: S101 - there is a step
     index = s.step_index + 1

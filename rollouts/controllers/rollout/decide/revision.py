@@ -131,9 +131,10 @@ def _without_deadline(new: ReplicaSet) -> PatchReplicaSet:
 def _announce(d: Draft, revision: int) -> None:
     if d.s.revision == revision:
         return
+    first_try = {labels.ATTEMPT: "0"} if d.s.attempt != "0" else {}
     d.do(
         PatchRollout(
-            annotations={labels.REVISION: str(revision)},
+            annotations={labels.REVISION: str(revision), **first_try},
             event=Event("RolloutUpdated", f"Rollout updated to revision {revision}"),
         )
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.controllers.rollout.actions import EditRoute
-from rollouts.controllers.rollout.decide import experiment, in_force
+from rollouts.controllers.rollout.decide import experiment, guided, in_force
 from rollouts.controllers.rollout.decide.draft import Draft, Traffic
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight, weight_before
 from rollouts.controllers.rollout.snapshot import RouterView
@@ -121,8 +121,10 @@ def wanted_weight(d: Draft) -> int:
     if s.step_index is None:
         return 0
     if not at_desired_counts(d):
-        return weight_before(d, s.step_index)
-    return top if s.step_index >= len(s.steps) else current_weight(d)
+        wanted = weight_before(d, s.step_index)
+    else:
+        wanted = top if s.step_index >= len(s.steps) else current_weight(d)
+    return guided.weight_allowed(d, wanted, _recorded(d))
 
 
 def _dynamic(d: Draft) -> bool:

@@ -118,6 +118,7 @@ class FakeBackend:
         return vector
 
 
+IDENTITY = RunIdentity("run", "ns", "u-1")
 ERRORS = {"total": "http_requests_total{{{selector}}}", "badLabels": {"code": "5.."}}
 
 
@@ -161,6 +162,7 @@ def play(
     each: Callable[[AnalysisRunStatus, float], AnalysisRunStatus] = lambda status, _: status,
     status: AnalysisRunStatus | None = None,
     start: float = START,
+    identity: RunIdentity = IDENTITY,
 ) -> Play:
     """Run until the end or for ``seconds``. The status goes through JSON at every step, as in a restart."""
 
@@ -184,10 +186,7 @@ def play(
                 played.seconds = now - start
                 return played
             backend.now = now
-            finished = [
-                await runner.take(due, spec.metrics[0], values, (), RunIdentity("run", "ns", "u-1"))
-                for due in state.due
-            ]
+            finished = [await runner.take(due, spec.metrics[0], values, (), identity) for due in state.due]
             if not finished and state.requeue_at is not None:
                 now = state.requeue_at.timestamp()
 

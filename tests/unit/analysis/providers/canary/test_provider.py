@@ -10,6 +10,8 @@ from analysis.providers.canary.provider import TROUBLE_KEY
 from analysis.providers.canary.replay import RECORD_KEY, STATE_KEY, replay
 from analysis.providers.canary.session import Session
 from analysis.providers.errors import BackendError
+from analysis.runner import RunIdentity
+from analysis.spec.guidance import Guidance, of_run
 from analysis.spec.status import AnalysisRunStatus
 from tests.unit.analysis.providers.canary.fleet import (
     CANARY,
@@ -83,6 +85,28 @@ def test_one_sick_pod_is_held_for_a_second_opinion_and_then_for_a_person() -> No
     assert played.status.phase == "Inconclusive"
     assert "a second opinion is needed; held for 300 s" in played.status.message
     assert played.evidence["advice"] == "replace: p00"
+    assert guidance(played) == Guidance()
+
+
+def guidance(played: Play) -> Guidance:
+    return of_run(played.status.manifest())
+
+
+def test_a_suspicion_asks_the_delivery_for_a_hold_and_a_successor() -> None:
+    several = guidance(play(FakeBackend(sick()), spec_of(configured(duration="5m")), seconds=200))
+    assert (several.hold, several.no_traffic, several.replace) == (True, False, ("p00",))
+    assert several.reason == "errors: the canary looks worse than stable; a second opinion is needed"
+    lone = fleet(25, canary=1, rate=5.2)
+    alone = guidance(play(FakeBackend(lone), spec_of(configured(duration="5m")), seconds=150))
+    assert (alone.hold, alone.no_traffic, alone.replace) == (True, True, ("p00",))
+    assert guidance(play(FakeBackend(fleet()), spec_of(configured()), seconds=150)) == Guidance()
+
+
+def test_a_canary_that_cost_too_much_gets_no_traffic_until_a_person_has_looked() -> None:
+    played = play(FakeBackend(sick()), spec_of(configured(duration="5m", spendCap=3)))
+    assert played.status.phase == "Inconclusive"
+    assert "the cap is 3" in played.status.message
+    assert guidance(played).no_traffic
 
 
 def test_the_replaced_pod_was_sick_and_the_version_goes_on() -> None:
@@ -277,6 +301,15 @@ def test_a_later_attempt_needs_more_evidence() -> None:
     assert third.status.phase == first.status.phase == "Failed"
     assert third.seconds > first.seconds
     assert third.evidence["alpha"].startswith("attempt 3: levels times 4, nominal false aborts 0.0025")
+
+
+def test_the_analyses_of_a_release_share_its_false_aborts() -> None:
+    identity = RunIdentity("run", "ns", "u-1", attempt=2, analyses=3)
+    played = play(FakeBackend(fleet(6)), spec_of(configured(duration="15m")), identity=identity)
+    assert session(played).terms.levels.total == 12 * 6
+    assert played.evidence["alpha"].startswith(
+        "attempt 2 of 3 analyses: levels times 6, nominal false aborts"
+    )
 
 
 def test_too_few_requests_are_no_success() -> None:
