@@ -19,6 +19,10 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NOTIFIED = "notified.notifications.argoproj.io"
 SERIAL = "rollouts.dev/serial"
 """Ours, opt-in on a Rollout: "true" lets a new version wait until the running update has ended."""
+BAKE = "rollouts.dev/bake"
+"""Ours, opt-in on a Rollout: how long a version with all traffic bakes before it becomes stable."""
+BAKING = "rollouts.dev/baking"
+"""Ours: "revision/attempt time", when the bake of that try began."""
 ATTEMPT = "rollouts.dev/attempt"
 """Ours: which try of a revision an object belongs to; a retry never reads yesterday's verdict."""
 ANALYSES = "rollouts.dev/analyses"
@@ -33,7 +37,7 @@ APPLIED_SHAPE = "rollouts.dev/applied-shape"
 NOT_COPIED = frozenset(
     {
         *(LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, WORKLOAD_GENERATION, NOTIFIED),
-        *(ATTEMPT, APPLIED_SHAPE),
+        *(ATTEMPT, APPLIED_SHAPE, BAKE, BAKING),
     }
 )
 """Annotations of a Rollout that its ReplicaSets do not get."""

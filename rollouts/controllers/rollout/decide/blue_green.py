@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from rollouts.api.argoproj import rollout as api
-from rollouts.controllers.rollout.decide import analysis
+from rollouts.controllers.rollout.decide import analysis, bake
 from rollouts.controllers.rollout.decide.draft import BLUE_GREEN_PAUSE, Draft
 from rollouts.controllers.rollout.decide.promotion import promote, within_rollback_window
 from rollouts.controllers.rollout.decide.scaling import new_count_blue_green
@@ -244,7 +244,7 @@ def promotion_reason(d: Draft) -> str:
         run = analysis.current(d, analysis.POST_PROMOTION)
         if run is None or run.phase != "Successful":
             return ""
-    return "Completed blue-green update"
+    return "Completed blue-green update" if bake.over(d) else ""
 
 
 def active_replica_set(d: Draft) -> replicaset.ReplicaSet | None:

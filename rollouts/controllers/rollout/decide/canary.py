@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.api.scalars import ScalarError, parse_duration
-from rollouts.controllers.rollout.decide import analysis, experiment, guided, plugins
+from rollouts.controllers.rollout.decide import analysis, bake, experiment, guided, plugins
 from rollouts.controllers.rollout.decide.draft import CANARY_PAUSE_STEP, Draft
 from rollouts.controllers.rollout.decide.promotion import promote, within_rollback_window
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight
@@ -115,8 +115,10 @@ def promotion_reason(d: Draft) -> str:
     if within_rollback_window(d):
         return "Rollback within window"
     if not s.steps:
-        return "Completed all 0 canary steps"
-    if s.step_index is not None and s.step_index >= len(s.steps) and _all_traffic(d) and not guided.held(d):
+        # With a router and no step the traffic comes only with the promotion: there is nothing to bake.
+        return "Completed all 0 canary steps" if s.routed or bake.over(d) else ""
+    done = s.step_index is not None and s.step_index >= len(s.steps) and _all_traffic(d)
+    if done and not guided.held(d) and bake.over(d):
         return f"Completed all {len(s.steps)} canary steps"
     return ""
 

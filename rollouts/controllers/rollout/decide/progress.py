@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from rollouts.api import conditions as c
 from rollouts.api.argoproj.rollout import DEFAULT_PROGRESS_DEADLINE_SECONDS
-from rollouts.controllers.rollout.decide import guided
+from rollouts.controllers.rollout.decide import bake, guided
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.kube.objects import generation, parse_time
 from rollouts.workloads import replicaset
@@ -68,20 +68,25 @@ def follow_progress(d: Draft) -> None:
         set_progressing(d, "True", NEW_AVAILABLE, f"{_subject(d)} has successfully progressed.")
     elif has_moved(d):
         set_progressing(d, "True", "ReplicaSetUpdated", f"{_subject(d)} is progressing.", refresh=True)
-    elif guided.guidance(d).asks:
+    elif _waits_on_purpose(d):
         _stop_the_clock(d)
     elif _is_late(d):
         set_progressing(d, "False", TIMED_OUT, timed_out_message(d))
 
 
+def _waits_on_purpose(d: Draft) -> bool:
+    """Tell whether an analysis asks to wait, or the new version bakes."""
+    return guided.guidance(d).asks or bake.under_way(d.s)
+
+
 def _stop_the_clock(d: Draft) -> None:
-    """Keep the progress deadline away while an analysis asks to wait; one write in half a deadline."""
+    """Keep the progress deadline away while the update waits on purpose; one write in half a deadline."""
     found = c.get_condition(d.status.get("conditions"), c.PROGRESSING)
     since = parse_time(found.get("lastUpdateTime")) if found else None
     seconds = d.s.spec.progress_deadline_seconds
     half = timedelta(seconds=(DEFAULT_PROGRESS_DEADLINE_SECONDS if seconds is None else seconds) / 2)
     if since is None or since + half <= d.s.now:
-        text = f"{_subject(d)} waits for an analysis."
+        text = f"{_subject(d)} is progressing."
         set_progressing(d, "True", "ReplicaSetUpdated", text, refresh=True)
     else:
         d.look_again(since + half)
@@ -139,7 +144,7 @@ def abort_when_late(d: Draft) -> None:
     in_update = (d.status.get("stableRS") or "") != (d.status.get("currentPodHash") or "")
     if not s.spec.progress_deadline_abort or d.aborted or not in_update or not s.status.stable_rs:
         return
-    if d.paused or d.retried or has_moved(d) or guided.guidance(d).asks:
+    if d.paused or d.retried or has_moved(d) or _waits_on_purpose(d):
         return
     if progressing_reason(d) == TIMED_OUT or _is_late(d):
         d.abort(timed_out_message(d))

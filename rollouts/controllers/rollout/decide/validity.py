@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollouts.api import conditions as c
+from rollouts.controllers.rollout.decide import bake
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.references import reference_problem
 
@@ -11,7 +12,7 @@ LOOK_AGAIN_SECONDS = 20
 
 def refuse_invalid_spec(d: Draft) -> bool:
     """Report an invalid spec and touch nothing else; what is missing may appear, so look again."""
-    d.invalid = d.s.invalid or reference_problem(d.s)
+    d.invalid = d.s.invalid or reference_problem(d.s) or bake.problem(d.s)
     if not d.invalid:
         d.set("conditions", c.remove_condition(d.status.get("conditions"), c.INVALID_SPEC))
         return False
