@@ -38,7 +38,7 @@ class Mirror:
     def ready_pods(self, pod_hash: str = "") -> int:
         """Return how many pods (of a version, else of all) are Ready and stay."""
         return sum(
-            _is_ready(pod)
+            is_ready(pod)
             for pod in self._held["pods"].values()
             if not pod_hash or labels_of(pod).get(POD_TEMPLATE_HASH) == pod_hash
         )
@@ -112,7 +112,7 @@ def backend_weights(route: ReadOnly) -> dict[str, int]:
     return found
 
 
-def _is_ready(pod: ReadOnly) -> bool:
+def is_ready(pod: ReadOnly) -> bool:
     if is_deleting(pod) or not metadata(pod):
         return False
     conditions = (pod.get("status") or {}).get("conditions") or ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from analysis.providers.job import UID_LABEL, JobProvider
 from analysis.providers.protocol import Provider
@@ -43,6 +43,7 @@ class ControllerProcess:
         observer: Observer,
         *,
         elect: bool = False,
+        plugins: Sequence[Provider] = (),
     ) -> None:
         self.name = name
         self.lives = 0
@@ -55,6 +56,7 @@ class ControllerProcess:
         self._plan = plan
         self._observer = observer
         self._elect = elect
+        self._plugins = plugins
         self._cluster = api
         self._writes = 0
         self._stop = asyncio.Event()
@@ -111,7 +113,7 @@ class ControllerProcess:
         manager.cache.start(ANALYSIS_RUNS)
         manager.cache.start(JOBS, label_selector=UID_LABEL)
         jobs = JobProvider(ClusterJobs(api, manager.cache))
-        analysisrun.add(manager, settings, ProviderRegistry([self._provider, jobs]))
+        analysisrun.add(manager, settings, ProviderRegistry([self._provider, jobs], self._plugins))
         return manager
 
     def _election(self, api: FaultyApi, randomness: SeededRandomness) -> Election:

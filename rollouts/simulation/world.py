@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from analysis.providers.protocol import Provider
 from rollouts.embedded.cluster import EmbeddedCluster
 from rollouts.embedded.gateway.definition import http_route_definition
 from rollouts.embedded.store import Change, Collection
@@ -64,7 +65,8 @@ def definitions() -> tuple[Manifest, ...]:
 class World:
     """An embedded cluster with simulated workloads on the running virtual loop.
 
-    Build it inside ``World.running``. ``plan`` may be changed at any time.
+    Build it inside ``World.running``. ``plan`` may be changed at any time; ``plugins`` are the metric plugins
+    of processes started later.
     """
 
     def __init__(self, seed: int, plan: Plan | None = None, *, latency: float = 1.0) -> None:
@@ -74,6 +76,7 @@ class World:
         self.trace = Trace(self.clock)
         self.invariants = Invariants(self.clock, latency)
         self.backend = ScriptedBackend(self.clock)
+        self.plugins: list[Provider] = []
         self.writes: list[Written] = []
         self.processes: dict[str, ControllerProcess] = {}
         self.errors: list[str] = []
@@ -136,6 +139,7 @@ class World:
             lambda: self.plan,
             _Ear(self, name),
             elect=elect,
+            plugins=self.plugins,
         )
         self.processes[name] = process
         self._group.create_task(process.run())
