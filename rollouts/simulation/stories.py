@@ -251,7 +251,9 @@ def _objects(story: Story) -> Sequence[tuple[Any, Manifest]]:
     for name in sorted(endless | _names(fields)):
         count = None if name in endless else 2
         found.append((ANALYSIS_TEMPLATES, scenarios.template(name, count)))
-    return [*found, (ROLLOUTS, {"metadata": {"name": NAME}, "spec": spec})]
+    given_metadata = story.rollout.get("metadata") or {}
+    metadata = {k: v for k, v in given_metadata.items() if k in ("labels", "annotations")}
+    return [*found, (ROLLOUTS, {"metadata": {**metadata, "name": NAME}, "spec": spec})]
 
 
 def _service(name: str, spec: Mapping[str, Any]) -> Manifest:
