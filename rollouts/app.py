@@ -13,6 +13,7 @@ from rollouts.clock import Clock, Randomness, SystemClock, SystemRandomness
 from rollouts.controllers.analysisrun import controller as analysisrun
 from rollouts.controllers.application import controller as application
 from rollouts.controllers.experiment import controller as experiment
+from rollouts.controllers.objective import controller as objective
 from rollouts.controllers.rollout import controller as rollout
 from rollouts.kube.api import KubeApi
 from rollouts.kube.client import HttpKubeApi
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 Register = Callable[[Manager, Settings], None]
 
 CONTROLLERS: Mapping[Role, tuple[Register, ...]] = {
-    "delivery": (rollout.register, analysisrun.register, experiment.register),
+    "delivery": (rollout.register, analysisrun.register, experiment.register, objective.register),
     "git": (application.register,),
     "receiver": (),
     "dashboard": (),

@@ -7,6 +7,7 @@ A rollback to an earlier revision is never held, and a person can override with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,8 +15,8 @@ from enum import StrEnum
 
 from analysis.spec.errors import SpecError
 
-REASON_ANNOTATION = "rollouts.dev/budget-override-reason"
-UNTIL_ANNOTATION = "rollouts.dev/budget-override-until"
+OVERRIDE_ANNOTATION = "rollouts.dev/budget-override"
+_UNTIL = re.compile(r"(.*);\s*until\s*=(.*)", re.DOTALL)
 LONGEST_OVERRIDE = timedelta(days=7)
 
 
@@ -168,18 +169,19 @@ def _text(moment: datetime) -> str:
 def read_override(annotations: Mapping[str, str], now: datetime) -> Override | None:
     """Return the override in an object's annotations, expired or not; None when there is none.
 
-    Raises SpecError when it has no reason, no end that can be read, or an end too far away.
+    It is written ``reason; until=2026-01-31T18:00:00Z``. Raises SpecError when it has no reason, no end that
+    can be read, or an end too far away.
     """
-    reason = annotations.get(REASON_ANNOTATION, "").strip()
-    until = annotations.get(UNTIL_ANNOTATION, "").strip()
-    if not reason and not until:
+    text = annotations.get(OVERRIDE_ANNOTATION, "").strip()
+    if not text:
         return None
-    return override_of(
-        reason,
-        until,
-        now,
-        (f"metadata.annotations[{REASON_ANNOTATION}]", f"metadata.annotations[{UNTIL_ANNOTATION}]"),
-    )
+    path = f"metadata.annotations[{OVERRIDE_ANNOTATION}]"
+    found = _UNTIL.fullmatch(text)
+    if found is None:
+        raise SpecError(
+            path, "an override needs an end: write it as why this cannot wait; until=2026-01-31T18:00:00Z"
+        )
+    return override_of(found[1].strip(), found[2].strip(), now, (path, path))
 
 
 def override_of(reason: str, until: str, now: datetime, paths: tuple[str, str]) -> Override:

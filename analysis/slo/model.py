@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from analysis.spec.base import NoneAsEmpty, SpecModel
+from analysis.spec.providers import Header
 
 API_VERSION = "rollouts.dev/v1alpha1"
 KIND = "ServiceLevelObjective"
@@ -88,6 +89,46 @@ class Alerting(SpecModel):
     """Whether a ticket is raised when the metric is not there at all."""
 
 
+START, HOLD = "start", "hold"
+
+
+class OnNoData(SpecModel):
+    """While the budget is not known a rollout waits ``after``; then it starts with a warning, or is held.
+
+    ``action`` is ``start`` or ``hold``.
+    """
+
+    action: str = START
+    after: str = "5m"
+
+
+class GateSpec(SpecModel):
+    """When the error budget lets a rollout start.
+
+    It waits while less than ``blockedBelow`` of the budget is left, or the service burns at page level; below
+    ``guardedBelow`` it starts with a warning. ``remaining`` is a query for the share that is left, such as a
+    recorded series; without it the whole period is asked for.
+    """
+
+    remaining: str = ""
+    guarded_below: float = 0.25
+    blocked_below: float = 0.10
+    block_on_page_burn: bool = True
+    on_no_data: OnNoData = Field(default_factory=OnNoData)
+
+
+class PrometheusSource(SpecModel):
+    """Which Prometheus is asked for the budget; without an address the controller's own default.
+
+    ``timeout`` is in seconds. Certificates and tokens are the operator's: see the file of connections.
+    """
+
+    address: str = ""
+    headers: Annotated[tuple[Header, ...], NoneAsEmpty] = ()
+    insecure: bool = False
+    timeout: int = 10
+
+
 class ServiceLevelObjectiveSpec(SpecModel):
     """What a service promises.
 
@@ -102,3 +143,5 @@ class ServiceLevelObjectiveSpec(SpecModel):
     labels: dict[str, str] = {}
     """Labels that every recorded series and alert gets."""
     alerting: Alerting = Field(default_factory=Alerting)
+    prometheus: PrometheusSource | None = None
+    gate: GateSpec | None = None

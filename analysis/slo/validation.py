@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from analysis.slo.burn import windows_of
 from analysis.slo.indicator import read_indicator
-from analysis.slo.model import API_VERSION, KIND, ServiceLevelObjectiveSpec
+from analysis.slo.model import API_VERSION, HOLD, KIND, START, GateSpec, ServiceLevelObjectiveSpec
+from analysis.slo.periods import parse_period
 from analysis.spec.errors import SpecError, from_validation_error
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -58,6 +59,27 @@ def rule_problems(spec: ServiceLevelObjectiveSpec) -> Iterator[SpecError]:
     for severity, alert in (("page", spec.alerting.page), ("ticket", spec.alerting.ticket)):
         yield from _label_problems(alert.labels, f"spec.alerting.{severity}.labels")
     yield from _label_problems(spec.alerting.labels, "spec.alerting.labels")
+    if spec.prometheus is not None and spec.prometheus.timeout <= 0:
+        yield SpecError("spec.prometheus.timeout", f"wanted seconds above 0, not {spec.prometheus.timeout}")
+    if spec.gate is not None:
+        yield from _gate_problems(spec.gate, "spec.gate")
+
+
+def _gate_problems(gate: GateSpec, path: str) -> Iterator[SpecError]:
+    if not 0 <= gate.blocked_below <= gate.guarded_below <= 1:
+        seen = f"{gate.blocked_below:g} and {gate.guarded_below:g}"
+        yield SpecError(f"{path}.blockedBelow", f"wanted 0 <= blockedBelow <= guardedBelow <= 1, not {seen}")
+    if "{{" in gate.remaining:
+        yield SpecError(
+            f"{path}.remaining", "is asked as it is: nothing in it is filled in, {{window}} neither"
+        )
+    if gate.on_no_data.action not in (START, HOLD):
+        seen = f"{gate.on_no_data.action[:40]!r}"
+        yield SpecError(f"{path}.onNoData.action", f"wanted {START} or {HOLD}, not {seen}")
+    try:
+        parse_period(gate.on_no_data.after)
+    except ValueError as error:
+        yield SpecError(f"{path}.onNoData.after", str(error))
 
 
 def _label_problems(labels: Mapping[str, str], path: str) -> Iterator[SpecError]:

@@ -90,6 +90,9 @@ EXPERIMENTS = Resource("argoproj.io", "v1alpha1", "experiments", "Experiment")
 APPLICATIONS = Resource("argoproj.io", "v1alpha1", "applications", "Application")
 APP_PROJECTS = Resource("argoproj.io", "v1alpha1", "appprojects", "AppProject")
 APPLICATION_SETS = Resource("argoproj.io", "v1alpha1", "applicationsets", "ApplicationSet")
+SERVICE_LEVEL_OBJECTIVES = Resource(
+    "rollouts.dev", "v1alpha1", "servicelevelobjectives", "ServiceLevelObjective"
+)
 HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 
 

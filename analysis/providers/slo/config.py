@@ -122,7 +122,7 @@ class SloConfig(Strict):
 
     def objective(self) -> ServiceLevelObjectiveSpec:
         """Return the objective. Raises SpecError with the path."""
-        return read_objective(self.slo, f"{PATH}.slo")
+        return _objective(self.slo, f"{PATH}.slo")
 
 
 def objective_problem(metric: Metric, path: str) -> SpecError | None:
@@ -135,10 +135,19 @@ def objective_problem(metric: Metric, path: str) -> SpecError | None:
     if not isinstance(slo, dict) or "{{args." in str(slo).replace(" ", ""):
         return None
     try:
-        read_objective(slo, f"{path}.{PATH}.slo")
+        _objective(slo, f"{path}.{PATH}.slo")
     except SpecError as error:
         return error
     return None
+
+
+def _objective(written: dict[str, Any], path: str) -> ServiceLevelObjectiveSpec:
+    spec = read_objective(written, path)
+    for name, value, here in (("prometheus", spec.prometheus, "address"), ("gate", spec.gate, "gate")):
+        if value is not None:
+            message = f"belongs to the object ServiceLevelObjective; a metric says it beside slo, with {here}"
+            raise SpecError(f"{path}.{name}", message)
+    return spec
 
 
 def read_config(metric: Metric) -> SloConfig:

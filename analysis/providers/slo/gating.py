@@ -6,18 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from analysis.providers.slo.config import PATH, Gate
-from analysis.slo.burn import BurnWindow, budget, windows_of
-from analysis.slo.gate import (
-    BudgetReading,
-    Burning,
-    GateDecision,
-    GatePolicy,
-    Override,
-    decide_gate,
-    override_of,
-)
+from analysis.slo.budget import pages, reading_of
+from analysis.slo.gate import GateDecision, GatePolicy, Override, decide_gate, override_of
 from analysis.slo.indicator import read_indicator
-from analysis.slo.model import PAGE, ServiceLevelObjectiveSpec
+from analysis.slo.model import ServiceLevelObjectiveSpec
 from analysis.slo.periods import format_period, parse_period
 
 
@@ -26,7 +18,7 @@ def gate_queries(spec: ServiceLevelObjectiveSpec, gate: Gate) -> dict[str, str]:
     measured = read_indicator(spec.indicator)
     period = format_period(parse_period(spec.window))
     queries = {"remaining": gate.remaining} if gate.remaining else {"period": measured.error_ratio(period)}
-    for pair in _pages(spec):
+    for pair in pages(spec):
         for window in (format_period(pair.long), format_period(pair.short)):
             queries[f"ratio {window}"] = measured.error_ratio(window)
     return queries
@@ -41,33 +33,8 @@ def decided(
 ) -> GateDecision:
     """Return the decision. Raises SpecError for an override that is none."""
     policy = GatePolicy(gate.guarded_below, gate.blocked_below, gate.block_on_page_burn)
-    reading = BudgetReading(
-        _remaining(spec, numbers), [_burning(spec, pair, numbers) for pair in _pages(spec)], problem
-    )
+    reading = reading_of(spec, numbers, problem)
     return decide_gate(policy, reading, now, override=_override(gate, now), rollback=gate.rollback)
-
-
-def _pages(spec: ServiceLevelObjectiveSpec) -> tuple[BurnWindow, ...]:
-    return tuple(pair for pair in windows_of(spec) if pair.severity == PAGE)
-
-
-def _remaining(spec: ServiceLevelObjectiveSpec, numbers: Mapping[str, float | None]) -> float | None:
-    if "remaining" in numbers:
-        return numbers["remaining"]
-    ratio = numbers.get("period")
-    return None if ratio is None else 1.0 - ratio / float(budget(spec.objective))
-
-
-def _burning(
-    spec: ServiceLevelObjectiveSpec, pair: BurnWindow, numbers: Mapping[str, float | None]
-) -> Burning:
-    long, short = format_period(pair.long), format_period(pair.short)
-
-    def rate(window: str) -> float | None:
-        ratio = numbers.get(f"ratio {window}")
-        return None if ratio is None else ratio / float(budget(spec.objective))
-
-    return Burning(f"{long}/{short}", float(pair.factor), rate(long), rate(short))
 
 
 def _override(gate: Gate, now: datetime) -> Override | None:

@@ -19,7 +19,7 @@ SERVICE_LEVEL_OBJECTIVE: Final = Kind(
         Column("Service", "string", ".spec.service"),
         Column("Objective", "number", ".spec.objective", "Share of good events that is promised"),
         Column("Window", "string", ".spec.window", "Rolling period of the promise"),
-        Column("State", "string", ".status.state", "What the error budget says to a rollout"),
+        Column("Gate", "string", ".status.state", "What the error budget says to a rollout"),
         Column("Budget", "string", ".status.remaining", "Share of the error budget that is left"),
         Column(
             "Burn rate", "string", ".status.burnRate", "Spending against what lasts the period", priority=1
