@@ -23,6 +23,12 @@ BAKE = "rollouts.dev/bake"
 """Ours, opt-in on a Rollout: how long a version with all traffic bakes before it becomes stable."""
 BAKING = "rollouts.dev/baking"
 """Ours: "revision/attempt time", when the bake of that try began."""
+BUDGET_GATE = "rollouts.dev/budget-gate"
+"""Ours, opt-in on a Rollout: the ServiceLevelObjectives whose error budget a new version needs to start."""
+BUDGET_OVERRIDE = "rollouts.dev/budget-override"
+"""Ours, on a Rollout: "reason; until=time", a person's word that a new version starts all the same."""
+BUDGET_VERDICT = "rollouts.dev/budget-verdict"
+"""Ours, on a ReplicaSet: why its version was started although the error budget was not well."""
 ATTEMPT = "rollouts.dev/attempt"
 """Ours: which try of a revision an object belongs to; a retry never reads yesterday's verdict."""
 ANALYSES = "rollouts.dev/analyses"
@@ -37,7 +43,7 @@ APPLIED_SHAPE = "rollouts.dev/applied-shape"
 NOT_COPIED = frozenset(
     {
         *(LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, WORKLOAD_GENERATION, NOTIFIED),
-        *(ATTEMPT, APPLIED_SHAPE, BAKE, BAKING),
+        *(ATTEMPT, APPLIED_SHAPE, BAKE, BAKING, BUDGET_GATE, BUDGET_OVERRIDE, BUDGET_VERDICT),
     }
 )
 """Annotations of a Rollout that its ReplicaSets do not get."""

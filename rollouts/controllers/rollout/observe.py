@@ -16,6 +16,7 @@ from rollouts.api.argoproj.validation import invalid_spec_message, validate_roll
 from rollouts.api.fields import inactive_fields, unknown_fields_with_hints
 from rollouts.api.selectors import matches
 from rollouts.controllers.rollout import workload_ref
+from rollouts.controllers.rollout.budget import asked_for, gate_of
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.traffic import intent_for
 from rollouts.controllers.rollout.plugin_calls import PluginAnswer
@@ -117,6 +118,7 @@ class Observer:
                 _experiment(found) for found in self._cache.indexed(objects.EXPERIMENTS, "owner", uid)
             ),
             templates=self._templates(key.namespace, spec),
+            budget_gate=gate_of(manifest, lambda name: self._objective(key.namespace, name), now),
             invalid=invalid,
             template=usable(spec.template or {}),
             selector=spec.selector or {},
@@ -128,7 +130,7 @@ class Observer:
         if snapshot.routed and not snapshot.invalid:
             snapshot, more = self._with_routers(snapshot)
             needs += more
-        self._interests.set(key, needs)
+        self._interests.set(key, needs + _objectives_needed(key.namespace, manifest))
         return snapshot
 
     def _spec(self, manifest: Manifest) -> _Parsed:
@@ -143,6 +145,9 @@ class Observer:
     def forget(self, uid: str) -> None:
         """Drop what is remembered of a deleted Rollout."""
         self._parsed.pop(uid, None)
+
+    def _objective(self, namespace: str, name: str) -> ReadOnly | None:
+        return next(self._needed(_objective_need(namespace, name)), None)
 
     def _services(self, namespace: str, spec: api.RolloutSpec) -> Mapping[str, Manifest]:
         found = {name: self._cache.get(objects.SERVICES, namespace, name) for name in service_names(spec)}
@@ -269,6 +274,15 @@ def with_answers(snapshot: RolloutSnapshot, answers: tuple[PluginAnswer, ...]) -
 def with_pods(snapshot: RolloutSnapshot, pods: Iterable[Manifest]) -> RolloutSnapshot:
     """Return the snapshot with the pods of its ReplicaSets."""
     return _replaced(snapshot, pods=tuple(_pod(pod) for pod in pods))
+
+
+def _objective_need(namespace: str, name: str) -> Need:
+    kind = objects.SERVICE_LEVEL_OBJECTIVES
+    return Need(group=kind.group, kind=kind.kind, namespace=namespace, name=name)
+
+
+def _objectives_needed(namespace: str, manifest: ReadOnly) -> tuple[Need, ...]:
+    return tuple(_objective_need(namespace, name) for name in asked_for(manifest))
 
 
 def _pod(manifest: Manifest) -> PodView:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from analysis.spec.guidance import NO_GUIDANCE, Guidance
 from rollouts.api.argoproj import rollout as api
+from rollouts.api.conditions import get_condition
+from rollouts.controllers.rollout.budget import CONDITION, UNKNOWN, BudgetGate, Verdict, verdict_of
 from rollouts.kube import objects
 from rollouts.kube.objects import Manifest, ReadOnly
 from rollouts.traffic.router import Config, TrafficRouter
@@ -159,6 +161,7 @@ class RolloutSnapshot:
     workload: Workload | None = None
     pods: tuple[PodView, ...] | None = None
     plugin_answers: tuple[PluginAnswer, ...] = ()
+    budget_gate: BudgetGate | None = None
     inactive_fields: tuple[str, ...] = ()
     unknown_fields: Mapping[str, str] = field(default_factory=dict)
     """By path what was probably meant, "" when nothing is like it."""
@@ -230,7 +233,7 @@ class RolloutSnapshot:
     def new(self) -> ReplicaSet | None:
         """Return the ReplicaSet of the spec's template, if it exists."""
         live = [rs for rs in self.replica_sets if not rs.deleting]
-        if self.waits_for_running_update:
+        if self.waits_for_running_update or self.waits_for_budget:
             return rs_module.find(live, self.status.current_pod_hash)
         return rs_module.find_by_template(live, self.template, self.status.collision_count)
 
@@ -245,6 +248,30 @@ class RolloutSnapshot:
             return False
         found = rs_module.find_by_template([running], self.template, self.status.collision_count)
         return found is None
+
+    @cached_property
+    def budget_verdict(self) -> Verdict | None:
+        """Return what the error budgets say; None when nobody asks, or no version that is new here starts."""
+        if self.budget_gate is None or self.invalid or not self.template or not self.status.stable_rs:
+            return None
+        live = [rs for rs in self.replica_sets if not rs.deleting]
+        count = self.status.collision_count
+        if self.waits_for_running_update or rs_module.find(live, self.status.current_pod_hash) is None:
+            return None
+        if rs_module.find_by_template([*live, *self.orphans], self.template, count) is not None:
+            return None
+        return verdict_of(self.budget_gate, self.now, self._without_data_since())
+
+    def _without_data_since(self) -> datetime | None:
+        status = self.manifest.get("status") or {}
+        found = get_condition(status.get("conditions"), CONDITION) or {}
+        waits = found.get("status") == "True" and found.get("reason") == UNKNOWN
+        return objects.parse_time(found.get("lastUpdateTime")) if waits else None
+
+    @cached_property
+    def waits_for_budget(self) -> bool:
+        """Tell whether a new version may not start, and the present one stays the wanted one."""
+        return self.budget_verdict is not None and self.budget_verdict.held
 
     @cached_property
     def stable(self) -> ReplicaSet | None:

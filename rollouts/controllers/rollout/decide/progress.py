@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from rollouts.api import conditions as c
 from rollouts.api.argoproj.rollout import DEFAULT_PROGRESS_DEADLINE_SECONDS
-from rollouts.controllers.rollout.decide import bake, guided
+from rollouts.controllers.rollout.decide import bake, gate, guided
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.kube.objects import generation, parse_time
 from rollouts.workloads import replicaset
@@ -207,7 +207,8 @@ def _follow_available(d: Draft) -> None:
 
 
 def _follow_health(d: Draft) -> None:
-    if is_complete(d) and d.status.get("observedGeneration") == str(generation(d.s.manifest)):
+    held = d.s.waits_for_budget
+    if not held and is_complete(d) and d.status.get("observedGeneration") == str(generation(d.s.manifest)):
         set_condition(d, c.HEALTHY, "True", "RolloutHealthy", "Rollout is healthy")
     elif c.get_condition(d.status.get("conditions"), c.HEALTHY) is not None:
         set_condition(d, c.HEALTHY, "False", "RolloutHealthy", "Rollout is not healthy")
@@ -215,12 +216,12 @@ def _follow_health(d: Draft) -> None:
 
 def _follow_completed(d: Draft) -> None:
     st = d.status
-    done = bool(st.get("stableRS")) and st.get("stableRS") == st.get("currentPodHash")
-    changed = set_condition(
-        d, c.COMPLETED, "True" if done else "False", "RolloutCompleted", "RolloutCompleted"
-    )
+    held = d.s.waits_for_budget
+    done = bool(st.get("stableRS")) and st.get("stableRS") == st.get("currentPodHash") and not held
+    reason = gate.WAITS if held else "RolloutCompleted"
+    changed = set_condition(d, c.COMPLETED, "True" if done else "False", reason, reason)
     first_blue_green = d.s.blue_green is not None and not d.s.status.current_pod_hash
-    if changed and not done and not first_blue_green:
+    if changed and not done and not held and not first_blue_green:
         revision = d.revision
         text = f"Rollout not completed, started update to revision {revision} ({st.get('currentPodHash')})"
         d.tell("RolloutNotCompleted", text)

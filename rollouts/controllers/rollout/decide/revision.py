@@ -11,7 +11,7 @@ from rollouts.controllers.rollout.actions import (
     PatchReplicaSet,
     PatchRollout,
 )
-from rollouts.controllers.rollout.decide import experiment
+from rollouts.controllers.rollout.decide import experiment, gate
 from rollouts.controllers.rollout.decide.draft import INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT, Draft
 from rollouts.controllers.rollout.decide.ephemeral import metadata_of_role
 from rollouts.controllers.rollout.decide.progress import set_progressing
@@ -58,7 +58,7 @@ def create_new_replica_set(d: Draft) -> bool:
         selector=s.selector, min_ready_seconds=min_ready, desired=s.replicas,
     )  # fmt: skip
     body = replicaset.with_ephemeral(body, metadata_of_role(d, is_stable=not s.status.stable_rs))
-    body = _apart_from_stable(d, body)
+    body = gate.recorded(d, _apart_from_stable(d, body))
     name = body["metadata"]["name"]
     created = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
     d.do(CreateReplicaSet(body=body, event=created))

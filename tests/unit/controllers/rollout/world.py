@@ -26,7 +26,11 @@ from rollouts.workloads import labels
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 KEY = Key("shop", "web")
-RESOURCES = {"HTTPRoute": objects.HTTP_ROUTES, "Deployment": objects.DEPLOYMENTS}
+RESOURCES = {
+    "HTTPRoute": objects.HTTP_ROUTES,
+    "Deployment": objects.DEPLOYMENTS,
+    "ServiceLevelObjective": objects.SERVICE_LEVEL_OBJECTIVES,
+}
 
 
 def merged(target: Any, patch: Any) -> Any:
