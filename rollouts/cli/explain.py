@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rollouts.controllers.rollout.observe import Observer
     from rollouts.kube.cache import Cache
     from rollouts.kube.client import HttpKubeApi
+    from rollouts.kube.objects import Manifest, Resource
 
 
 @click.command("explain")
@@ -48,29 +49,32 @@ async def _explain(target: Target, name: str, *, watch: bool, style: Style) -> i
     from rollouts.kube import objects  # noqa: PLC0415
 
     async with target.connect() as api:
-        await target.read(api, objects.ROLLOUTS, name)
+        parts = _parts(await target.read(api, objects.ROLLOUTS, name))
         if watch:
-            return await _follow(api, target.namespace, name, style)
-        answer = await _once(api, target.namespace, name)
+            return await _follow(api, target.namespace, name, parts, style)
+        answer = await _once(api, target.namespace, name, parts)
     if answer is None:
         raise click.ClickException(f"Rollout {name} is being deleted")
     show_once(answer, style)
     return 0
 
 
-def _parts() -> tuple[Any, ...]:
+def _parts(rollout: Manifest) -> tuple[Resource, ...]:
+    """Return what is read; objectives only where the Rollout asks for them, since not everybody may."""
     from rollouts.cli.loading import ROLLOUT_PARTS  # noqa: PLC0415 - keeps --help fast
+    from rollouts.controllers.rollout.budget import asked_for  # noqa: PLC0415
     from rollouts.kube import objects  # noqa: PLC0415
 
     templates = (objects.ANALYSIS_TEMPLATES, objects.CLUSTER_ANALYSIS_TEMPLATES)
-    return (*ROLLOUT_PARTS, objects.SERVICES, objects.EXPERIMENTS, *templates)
+    own = (objects.SERVICE_LEVEL_OBJECTIVES,) if asked_for(rollout) else ()
+    return (*ROLLOUT_PARTS, objects.SERVICES, objects.EXPERIMENTS, *templates, *own)
 
 
-async def _once(api: HttpKubeApi, namespace: str, name: str) -> Answer | None:
+async def _once(api: HttpKubeApi, namespace: str, name: str, parts: tuple[Resource, ...]) -> Answer | None:
     from rollouts.cli.livecache import live_cache  # noqa: PLC0415 - keeps --help fast
     from rollouts.controllers.rollout.observe import Observer  # noqa: PLC0415
 
-    cache = await live_cache(api, namespace, _parts())
+    cache = await live_cache(api, namespace, parts)
     observer = Observer(cache, cache.find)
     answer = _answer(cache, observer, namespace, name, cache.refused.values())
     if await cache.fetch_wanted(api):
@@ -78,7 +82,9 @@ async def _once(api: HttpKubeApi, namespace: str, name: str) -> Answer | None:
     return answer
 
 
-async def _follow(api: HttpKubeApi, namespace: str, name: str, style: Style) -> int:
+async def _follow(
+    api: HttpKubeApi, namespace: str, name: str, parts: tuple[Resource, ...], style: Style
+) -> int:
     """Follow the objects of the namespace; kinds of routers are watched once the Rollout names them."""
     from rollouts.cli.shown import show_followed  # noqa: PLC0415 - keeps --help fast
     from rollouts.clock import SystemClock  # noqa: PLC0415
@@ -100,7 +106,7 @@ async def _follow(api: HttpKubeApi, namespace: str, name: str, style: Style) -> 
             answer = _answer(cache, observer, namespace, name)
         return answer
 
-    return await show_followed(api, namespace, _parts(), load, style)
+    return await show_followed(api, namespace, parts, load, style)
 
 
 def _answer(cache: Cache, observer: Observer, namespace: str, name: str, refused: Any = ()) -> Answer | None:

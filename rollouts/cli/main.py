@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("rollouts.cli.status", "Wait for a Rollout to be healthy, degraded or paused."),
     "explain": ("rollouts.cli.explain", "Tell why a Rollout is where it is, what comes next, what to do."),
     "plan": ("rollouts.cli.plan", "Tell what a change would do, before it is applied."),
+    "slo": ("rollouts.cli.slo", "Show error budgets and whether a new version may start."),
     "simulate": ("rollouts.cli.simulate", "Play a story about a Rollout on virtual time, faults and all."),
     "promote": ("rollouts.cli.act", "Go on after a pause, skip a step, or skip all (--full)."),
     "abort": ("rollouts.cli.act", "Send all traffic back to the stable version."),

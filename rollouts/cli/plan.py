@@ -56,10 +56,14 @@ def plan_command(
         templates = [d for d in documents if _is_template(d)]
     else:
         present, templates = run_async(_from_cluster(target, wanted, documents))
+    budget = run_async(_budget(target, present, wanted)) if not present_file else ""
     told = rehearse(present, wanted, templates, Assumptions(pod_seconds=pod_seconds, verdict=verdict))
     if output != "table":
-        emit({"moments": [asdict(m) for m in told.moments], "problem": told.problem}, output)
+        moments = [asdict(m) for m in told.moments]
+        emit({"moments": moments, "problem": told.problem, "errorBudget": budget}, output)
     else:
+        if budget:
+            click.echo(budget)
         _show(told)
     if told.problem:
         raise click.exceptions.Exit(1)
@@ -109,6 +113,41 @@ async def _from_cluster(
                 if (resource.kind, objects.name_of(item)) not in known:
                     templates.append({"kind": resource.kind, **item})
     return present, templates
+
+
+async def _budget(target: Target, present: Manifest | None, wanted: Manifest) -> str:
+    """Return what the error-budget gate says to this change now, "" when the Rollout asks for none.
+
+    The plan itself begins where the gate lets the new version start.
+    """
+    from rollouts.clock import SystemClock  # noqa: PLC0415 - keeps --help fast
+    from rollouts.controllers.rollout.budget import asked_for, gate_of, verdict_of  # noqa: PLC0415
+    from rollouts.kube import errors, objects  # noqa: PLC0415
+
+    if present is None or not asked_for(wanted) or _template(present) == _template(wanted):
+        return ""
+    namespace = objects.namespace_of(wanted) or target.namespace
+    found: dict[str, Manifest] = {}
+    async with target.connect() as api:
+        for name in asked_for(wanted):
+            try:
+                found[name] = await api.get(objects.SERVICE_LEVEL_OBJECTIVES, namespace, name)
+            except errors.NotFound:
+                continue
+    now = SystemClock().now()
+    gate = gate_of(wanted, found.get, now)
+    if gate is None:
+        return ""
+    verdict = verdict_of(gate, now)
+    if verdict.held:
+        return f"Error budget: a version that never ran would wait first ({verdict.reason})"
+    if verdict.override is not None:
+        return f"Error budget: the override would let it start: {verdict.override.reason} ({verdict.reason})"
+    return f"Error budget: it would start now ({verdict.reason})"
+
+
+def _template(rollout: Manifest) -> Any:
+    return (rollout.get("spec") or {}).get("template")
 
 
 def _show(told: Rehearsal) -> None:

@@ -19,10 +19,12 @@ STYLES = {
     "Healthy": "green", "Successful": "green", "Running": "cyan", "Progressing": "cyan", "Paused": "yellow",
     "Inconclusive": "yellow", "Pending": "yellow", "Degraded": "red", "Failed": "red", "Error": "red",
     "ScaledDown": "dim", "Terminating": "dim",
+    "ok": "green", "guarded": "yellow", "blocked": "red", "unknown": "yellow",
 }  # fmt: skip
 SIGNS = {
     "Healthy": "✔", "Successful": "✔", "Running": "◌", "Progressing": "◌", "Paused": "॥", "Inconclusive": "?",
     "Pending": "◌", "Degraded": "✖", "Failed": "✖", "Error": "⚠", "ScaledDown": "•", "Terminating": "•",
+    "ok": "✔", "guarded": "॥", "blocked": "✖", "unknown": "?",
 }  # fmt: skip
 
 WIDE = 110

@@ -60,7 +60,8 @@ class Shell:
 
     def status(self, resource: Resource, name: str, **status: Any) -> Manifest:
         """Write a status, as a controller would."""
-        sub = "status" if resource in (objects.ROLLOUTS, objects.REPLICASETS, objects.PODS) else ""
+        plain = (objects.ANALYSIS_RUNS, objects.EXPERIMENTS)
+        sub = "" if resource in plain else "status"
         return self.wait(self._api.patch(resource, "shop", name, {"status": status}, subresource=sub))
 
     def change(self, resource: Resource, name: str, patch: Manifest) -> Manifest:

@@ -27,6 +27,9 @@ def coming(sight: Sight) -> Iterator[Line]:
     if sight.invalid:
         yield Line("nothing, until the spec is corrected")
         return
+    if s.waits_for_budget:
+        yield from _after_budget(s)
+        return
     if s.aborted:
         yield from _after_abort(s)
         return
@@ -34,6 +37,13 @@ def coming(sight: Sight) -> Iterator[Line]:
         yield from _steps(sight) if s.canary is not None else _blue_green(sight)
         yield from _deadline(sight)
     yield from _scale_downs(s)
+
+
+def _after_budget(s: RolloutSnapshot) -> Iterator[Line]:
+    until = s.budget_verdict.until if s.budget_verdict is not None else None
+    if until is not None:
+        yield line("the new version starts with a warning, if the budget is still not known", until)
+    yield Line("the new version starts when the error budget lets it, or with an override")
 
 
 def _after_abort(s: RolloutSnapshot) -> Iterator[Line]:

@@ -19,6 +19,10 @@ def headline(sight: Sight) -> str:
     s = sight.s
     if sight.invalid:
         return "The spec is invalid; nothing is touched until it is corrected."
+    if s.waits_for_budget:
+        return (
+            f"A new version waits for the error budget; revision {s.revision} stays the wanted one meanwhile."
+        )
     if s.aborted:
         return f"The update to revision {s.revision} is aborted; users are sent to the stable version."
     if not sight.in_update:

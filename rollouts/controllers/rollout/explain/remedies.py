@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.slo.gate import GateState
 from rollouts.controllers.rollout.explain.lines import Command
 from rollouts.controllers.rollout.explain.sight import Sight
 from rollouts.kube import objects
 from rollouts.views.pods import has_crashed, trouble
+from rollouts.workloads import labels
 
 
 def remedies(sight: Sight) -> Iterator[Command]:
@@ -19,6 +21,9 @@ def remedies(sight: Sight) -> Iterator[Command]:
         )
         return
     yield from _looks(sight)
+    if s.waits_for_budget:
+        yield from _budget(sight)
+        return
     if s.aborted:
         yield Command(_own(sight, "retry"), "try the same version again from the first step")
         yield Command(_own(sight, "undo"), "or put the version before back into the spec")
@@ -26,6 +31,21 @@ def remedies(sight: Sight) -> Iterator[Command]:
         yield from _moves(sight)
     elif s.spec.paused:
         yield Command(_own(sight, "resume"), "take spec.paused back")
+
+
+def _budget(sight: Sight) -> Iterator[Command]:
+    s = sight.s
+    for budget in s.budget_gate.budgets if s.budget_gate is not None else ():
+        if budget.state in (GateState.BLOCKED, GateState.UNKNOWN):
+            yield Command(
+                f"rollouts slo get {budget.name} -n {s.namespace}", "see the budget and its burn rates"
+            )
+    note = f"'{labels.BUDGET_OVERRIDE}=<why it cannot wait>; until=<2026-01-31T18:00:00Z>'"
+    yield Command(
+        _kubectl(sight, f"annotate rollout {s.name} {note}"), "start it all the same; this is recorded"
+    )
+    back = _own(sight, "undo", f"--to-revision {s.revision}")
+    yield Command(back, "or put the version that runs back into the spec")
 
 
 def _moves(sight: Sight) -> Iterator[Command]:
