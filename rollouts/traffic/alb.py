@@ -29,7 +29,8 @@ from rollouts.traffic.router import (
 
 PATH = f"{ROOT}.alb"
 DEFAULT_PREFIX = "alb.ingress.kubernetes.io"
-MANAGED = "rollouts.argoproj.io/managed-alb-actions"
+MANAGED = "rollouts.argoproj.io/managed-alb-annotations"
+"""Annotation: per rollout, the annotations that it wrote. The peer's, so that either one can clean up."""
 
 
 class Alb:
@@ -86,7 +87,7 @@ def forward(config: AlbRouting, weights: Sequence[tuple[str, int]]) -> str:
             "Enabled": True,
             "DurationSeconds": sticky.duration_seconds,
         }
-    return orjson.dumps({"Type": "forward", "ForwardConfig": forwarding}).decode()
+    return _text({"Type": "forward", "ForwardConfig": forwarding})
 
 
 def _parse(config: Config) -> AlbRouting:
@@ -127,22 +128,32 @@ def _annotate(config: AlbRouting, body: Manifest, intent: TrafficIntent) -> None
     managed = _managed(body)
     for key in managed.get(intent.rollout, ()):
         if key != root:
-            found.pop(str(key), None)
-            found.pop(str(key).replace("/actions.", "/conditions.", 1), None)
+            found.pop(key, None)
     keys = [root]
     if intent.canary_weight is not None:
         weights = [(intent.canary_service, intent.canary_weight)]
         weights += [(d.service, d.weight) for d in intent.additional]
         found[root] = forward(config, [*weights, (intent.stable_service, stable_weight(intent))])
+    theirs = _of_others(managed, intent)
     for route in intent.header_routes:
         key = _action(config, route.name)
+        if key in theirs:
+            raise TrafficError(
+                f"{title(body)}: annotation {key} belongs to another Rollout (annotation {MANAGED}); rename "
+                f"the managed route {route.name!r} of one of them"
+            )
         found[key] = forward(config, [(intent.canary_service, 100)])
         found[_condition(config, route.name)] = _conditions(route)
-        keys.append(key)
+        keys += [key, _condition(config, route.name)]
     if root in found:
         managed[intent.rollout] = keys
         found[MANAGED] = orjson.dumps(managed, option=orjson.OPT_SORT_KEYS).decode()
     body["metadata"]["annotations"] = found
+
+
+def _of_others(managed: Mapping[str, Sequence[str]], intent: TrafficIntent) -> set[str]:
+    """Return the annotations that other rollouts on this Ingress wrote."""
+    return {key for name, keys in managed.items() if name != intent.rollout for key in keys}
 
 
 def _managed(obj: Manifest) -> dict[str, list[str]]:
@@ -151,9 +162,12 @@ def _managed(obj: Manifest) -> dict[str, list[str]]:
         decoded = orjson.loads(text)
     except orjson.JSONDecodeError:
         decoded = None
-    if not isinstance(decoded, dict):
-        raise TrafficError(f"{title(obj)}: annotation {MANAGED} is no JSON object; remove it")
-    return {name: list(keys or ()) for name, keys in decoded.items()}
+    if not isinstance(decoded, dict) or not all(isinstance(keys, list | None) for keys in decoded.values()):
+        raise TrafficError(
+            f"{title(obj)}: annotation {MANAGED} is no JSON object of lists, as "
+            '{"rollout":["annotation"]}; remove it'
+        )
+    return {name: [str(key) for key in keys or ()] for name, keys in decoded.items()}
 
 
 def _conditions(route: HeaderRoute) -> str:
@@ -167,16 +181,23 @@ def _conditions(route: HeaderRoute) -> str:
             raise TrafficError(
                 f"setHeaderRoute {route.name!r}: alb matches exact header values only; use exact"
             )
-        values = {"HttpHeaderName": match.header, "Values": [match.exact]}
-        found.append({"Field": "http-header", "HttpHeaderConfig": values})
-    return orjson.dumps(found).decode()
+        values = {"httpHeaderName": match.header, "values": [match.exact]}
+        found.append({"field": "http-header", "httpHeaderConfig": values})
+    return _text(found)
+
+
+def _text(value: Any) -> str:
+    """Return compact JSON with the three characters escaped that Go's encoder escapes."""
+    text = orjson.dumps(value).decode()
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _place_paths(config: AlbRouting, body: Manifest, intent: TrafficIntent) -> None:
     """Put a path for each header route before all others, and remove those of former ones."""
     wanted = [route.name for route in intent.header_routes]
     wanted.sort(key=lambda name: _rank(name, intent.managed_routes))
-    ours = {*wanted, *intent.managed_routes}
+    theirs = _of_others(_managed(body), intent)
+    ours = {name for name in (*wanted, *intent.managed_routes) if _action(config, name) not in theirs}
     for rule in items(body["spec"], "rules", f"{title(body)} spec"):
         listed = (rule.get("http") or {}).get("paths")
         if listed is None:

@@ -7,14 +7,13 @@ headers), so every match of the source is copied completely and narrowed.
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rollouts.kube.objects import Manifest
+from rollouts.traffic.live import prefix_pattern
 from rollouts.traffic.router import HeaderMatch, HeaderRoute, MirrorRoute, TrafficError
 
-_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 _PATH_TYPES = {"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"}
 
 
@@ -74,10 +73,7 @@ def _header_value(wanted: tuple[str, str]) -> Manifest:
     kind, value = wanted
     if kind == "exact":
         return {"type": "Exact", "value": value}
-    # Anchored and escaped: some data planes search, others match the whole value. This form means the same
-    # on both.
-    pattern = value if kind == "regex" else "^" + _SPECIAL.sub(r"\\\1", value) + ".*"
-    return {"type": "RegularExpression", "value": pattern}
+    return {"type": "RegularExpression", "value": value if kind == "regex" else prefix_pattern(value)}
 
 
 def _with_headers(match: Manifest, added: Sequence[Manifest], where: str) -> Manifest:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rollouts.kube.objects import Manifest, name_of, namespace_of
 from rollouts.traffic.router import Edit, Need, TrafficError, TrafficIntent
+
+_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
 def find(live: Sequence[Manifest], need: Need) -> Manifest | None:
@@ -82,6 +85,11 @@ def whole(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise TrafficError(f"{where}: must be a whole number from 0, found {value!r}; correct it")
     return value
+
+
+def prefix_pattern(value: str) -> str:
+    """Return the expression that means the prefix where values are searched and where they match whole."""
+    return "^" + _SPECIAL.sub(r"\\\1", value) + ".*"
 
 
 def title(obj: Manifest) -> str:

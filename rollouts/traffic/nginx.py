@@ -94,10 +94,10 @@ def _plan_one(
         return creation(canary, summary)
     owner = controller_owner(present)
     wanted = (intent.owner or {}).get("uid")
-    if owner is not None and wanted is not None and owner.get("uid") != wanted:
+    if wanted is not None and (owner is None or owner.get("uid") != wanted):
+        whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "nobody"
         raise TrafficError(
-            f"{title(present)}: belongs to {owner.get('kind')} {owner.get('name')}, not to Rollout "
-            f"{intent.rollout}; delete or rename it"
+            f"{title(present)}: belongs to {whose}, not to Rollout {intent.rollout}; delete or rename it"
         )
     return replacement(present, canary, summary)
 
@@ -110,6 +110,10 @@ def _canary(
     if "ingressClassName" in stable["spec"]:
         spec["ingressClassName"] = stable["spec"]["ingressClassName"]
     spec["rules"] = _rules(stable, intent)
+    # A host's certificate is taken from any of its ingresses: a rule of the canary must not lose it.
+    spec.pop("tls", None)
+    if stable["spec"].get("tls"):
+        spec["tls"] = copy.deepcopy(stable["spec"]["tls"])
     body["spec"] = spec
     body["metadata"]["annotations"] = _annotations(config, stable, body, intent)
     return body

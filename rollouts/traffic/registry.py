@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from rollouts.traffic.alb import Alb
 from rollouts.traffic.ambassador import Ambassador
+from rollouts.traffic.apisix import Apisix
 from rollouts.traffic.app_mesh import AppMesh
 from rollouts.traffic.config import ROOT
 from rollouts.traffic.gateway_api import GatewayApi
@@ -17,7 +18,7 @@ from rollouts.traffic.nginx import Nginx
 from rollouts.traffic.presets import PRESETS
 from rollouts.traffic.router import Config, TrafficError, TrafficRouter
 from rollouts.traffic.smi import Smi
-from rollouts.traffic.weighted import Apisix, Traefik, Weighted
+from rollouts.traffic.weighted import Traefik, Weighted
 
 ENTRY_POINT_GROUP = "rollouts.traffic_routers"
 

@@ -1,7 +1,8 @@
 """Weighted backends described by data: where they are, and how a backend names its Service and weight.
 
 A mesh whose objects hold ``{name, weight}`` lists needs no code: ``rollouts.dev/weighted`` takes the same
-description from the Rollout. Traefik and APISIX are two descriptions here, ``presets`` has further ones.
+description from the Rollout. Traefik is a description here, APISIX one with header routes beside it, and
+``presets`` has further ones.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
-from rollouts.api.argoproj.rollout import ApisixRouting, TraefikRouting
+from rollouts.api.argoproj.rollout import TraefikRouting
 from rollouts.api.base import ApiModel
 from rollouts.kube.objects import Manifest
 from rollouts.traffic.config import ROOT, parse, require
@@ -135,26 +136,6 @@ class Traefik(ByDescription):
         name = require(parsed.weighted_traefik_service_name, path, "the TraefikService")
         need = Need(group="traefik.io", kind="TraefikService", namespace=intent.namespace, name=name)
         return Backends(need=need, path=path, lists=("spec.weighted.services",))
-
-
-class Apisix(ByDescription):
-    """Rules of an ApisixRoute; all of them when none is named."""
-
-    name: ClassVar[str] = "apisix"
-
-    def describe(self, config: Config, intent: TrafficIntent) -> Backends:
-        """Return the lists of the ApisixRoute's rules."""
-        path = f"{ROOT}.apisix.route"
-        parsed = parse(ApisixRouting, dict(config), f"{ROOT}.apisix").route
-        name = require(parsed.name if parsed else "", f"{path}.name", "the ApisixRoute")
-        need = Need(group="apisix.apache.org", kind="ApisixRoute", namespace=intent.namespace, name=name)
-        return Backends(
-            need=need,
-            path=f"{path}.name",
-            lists=("spec.http[*].backends",),
-            service="serviceName",
-            only=parsed.rules if parsed else (),
-        )
 
 
 class Weighted(ByDescription):

@@ -205,6 +205,8 @@ def _apisix() -> Sample:
         weights=lambda stored: [
             _by("serviceName", stored["ApisixRoute", APP]["spec"]["http"][0]["backends"])
         ],
+        managed=lambda stored: [name for _, name in stored if name == "to-canary"],
+        headers=True,
     )
 
 

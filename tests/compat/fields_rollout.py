@@ -228,9 +228,7 @@ SPEC_ROWS: Mapping[type[BaseModel], Fields] = {
             "::test_the_canary_mapping_is_the_stable_one_with_another_service_and_a_weight"
         )
     },
-    api.ApisixRoute: {
-        "*": works("unit/traffic/test_weighted.py::test_rules_that_are_not_named_keep_their_weights")
-    },
+    api.ApisixRoute: {"*": works("unit/traffic/test_apisix.py::TestApisix", REAL_ROUTERS)},
     api.AppMeshVirtualService: {
         "*": works("unit/traffic/test_app_mesh.py::test_routes_that_are_not_named_keep_their_weights")
     },

@@ -185,6 +185,23 @@ def test_nginx_refuses_a_canary_ingress_of_somebody_else() -> None:
         Nginx().plan({"stableIngress": "web"}, (ingress(), theirs), intent)
 
 
+def test_nginx_refuses_a_canary_ingress_that_nobody_owns() -> None:
+    intent = replace(INTENT, canary_weight=5, owner={"uid": "u"})
+    with pytest.raises(TrafficError, match="belongs to nobody"):
+        Nginx().plan({"stableIngress": "web"}, (ingress(), ingress("web-web-canary")), intent)
+
+
+def test_nginx_keeps_the_certificates_of_the_stable_ingress() -> None:
+    config, intent = {"stableIngress": "web"}, replace(INTENT, canary_weight=5)
+    stable = ingress()
+    stable["spec"]["tls"] = [{"hosts": ["web.example.com"], "secretName": "web-tls"}]
+    live = applied((stable,), Nginx().plan(config, (stable,), intent))
+    assert live[1]["spec"]["tls"] == stable["spec"]["tls"]
+    del live[0]["spec"]["tls"]
+    (edit,) = Nginx().plan(config, live, intent)
+    assert "tls" not in edit.body["spec"]
+
+
 def test_nginx_refuses_what_it_cannot_do() -> None:
     mirror = MirrorRoute(name="m", matches=())
     for more in ({"header_routes": (HEADER,)}, {"mirror_routes": (mirror,)}):
@@ -220,13 +237,16 @@ def test_alb_header_routes_have_an_action_a_condition_and_a_first_path() -> None
     (obj,) = applied((ingress(),), Alb().plan(config, (ingress(),), intent))
     annotations = obj["metadata"]["annotations"]
     assert annotations["alb.ingress.kubernetes.io/conditions.to-canary"] == (
-        '[{"Field":"http-header","HttpHeaderConfig":{"HttpHeaderName":"x-canary","Values":["yes"]}}]'
+        '[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"x-canary","values":["yes"]}}]'
     )
     assert (
         '"ServiceName":"web-canary","ServicePort":"443","Weight":100'
         in annotations["alb.ingress.kubernetes.io/actions.to-canary"]
     )
-    assert "actions.to-canary" in annotations[MANAGED]
+    assert annotations[MANAGED] == (
+        '{"web":["alb.ingress.kubernetes.io/actions.web-stable",'
+        '"alb.ingress.kubernetes.io/actions.to-canary","alb.ingress.kubernetes.io/conditions.to-canary"]}'
+    )
     first, second = obj["spec"]["rules"][0]["http"]["paths"]
     assert first["backend"]["service"] == {"name": "to-canary", "port": {"name": "use-annotation"}}
     assert second == path("web-stable")
@@ -243,6 +263,59 @@ def test_alb_keeps_the_actions_of_another_rollout() -> None:
     both = applied(live, Alb().plan(config, live, replace(INTENT, canary_weight=10)))
     assert both[0]["metadata"]["annotations"]["alb.ingress.kubernetes.io/actions.docs"] == theirs
     assert Alb().plan(config, both, other) == ()
+
+
+def test_alb_sticks_to_a_target_group_behind_a_header_too() -> None:
+    sticky = {"enabled": True, "durationSeconds": 300}
+    config = {"ingress": "web", "servicePort": 443, "stickinessConfig": sticky}
+    intent = replace(INTENT, canary_weight=10, header_routes=(HEADER,))
+    (edit,) = Alb().plan(config, (ingress(),), intent)
+    assert edit.body["metadata"]["annotations"]["alb.ingress.kubernetes.io/actions.to-canary"] == (
+        '{"Type":"forward","ForwardConfig":{"TargetGroups":['
+        '{"ServiceName":"web-canary","ServicePort":"443","Weight":100}],'
+        '"TargetGroupStickinessConfig":{"Enabled":true,"DurationSeconds":300}}}'
+    )
+
+
+def test_alb_escapes_a_header_value_as_the_peer_does() -> None:
+    route = HeaderRoute(name="to-canary", matches=(HeaderMatch(header="h", exact="<a&b>"),))
+    (edit,) = Alb().plan(
+        {"ingress": "web", "servicePort": 443}, (ingress(),), replace(INTENT, header_routes=(route,))
+    )
+    text = edit.body["metadata"]["annotations"]["alb.ingress.kubernetes.io/conditions.to-canary"]
+    assert text.endswith(r'"values":["\u003ca\u0026b\u003e"]}}]')
+
+
+def test_alb_takes_over_a_header_route_of_the_peer_and_removes_it_at_the_end() -> None:
+    config = {"ingress": "web", "servicePort": 443, "rootService": "web-root"}
+    at = replace(INTENT, canary_weight=10, header_routes=(HEADER,))
+    live = (ingress("web", "web-root"),)
+    theirs = applied(live, Alb().plan(config, live, at))
+    theirs[0]["metadata"]["annotations"]["rollouts.argoproj.io/managed-alb-actions"] = "web:some-old-note"
+    assert Alb().plan(config, theirs, at) == ()
+    (done,) = applied(theirs, Alb().plan(config, theirs, replace(INTENT, canary_weight=0)))
+    annotations = done["metadata"]["annotations"]
+    assert not [key for key in annotations if "to-canary" in key]
+    assert annotations[MANAGED] == '{"web":["alb.ingress.kubernetes.io/actions.web-root"]}'
+    assert done["spec"] == live[0]["spec"]
+
+
+def test_alb_refuses_a_managed_route_name_that_another_rollout_has_on_the_ingress() -> None:
+    config = {"ingress": "web", "servicePort": 443}
+    other = replace(INTENT, rollout="api", stable_service="docs", header_routes=(HEADER,))
+    live = applied((ingress(),), Alb().plan(config, (ingress(),), other))
+    with pytest.raises(TrafficError, match="belongs to another Rollout"):
+        Alb().plan(config, live, replace(INTENT, canary_weight=10, header_routes=(HEADER,)))
+    idle = applied(live, Alb().plan(config, live, replace(INTENT, canary_weight=10)))
+    assert idle[0]["spec"] == live[0]["spec"]
+
+
+@pytest.mark.parametrize("note", ["test", "[]", '{"web":"x"}'])
+def test_alb_refuses_a_note_of_managed_annotations_that_it_cannot_read(note: str) -> None:
+    live = ingress()
+    live["metadata"]["annotations"][MANAGED] = note
+    with pytest.raises(TrafficError, match="is no JSON object of lists"):
+        Alb().plan({"ingress": "web", "servicePort": 443}, (live,), replace(INTENT, canary_weight=1))
 
 
 @pytest.mark.parametrize(

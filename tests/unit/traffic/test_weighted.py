@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from rollouts.kube.objects import Manifest
-from rollouts.testing.router_contract import FOREIGN, Live, RouterCase, RouterContract, applied
+from rollouts.testing.router_contract import FOREIGN, Live, RouterCase, RouterContract
 from rollouts.traffic.router import TrafficError, TrafficIntent
-from rollouts.traffic.weighted import Apisix, Traefik, Weighted
+from rollouts.traffic.weighted import Traefik, Weighted
 from tests.unit.traffic.routes import HEADER, INTENT
 
 PAIR = ("web-stable", "web-canary")
@@ -29,14 +29,6 @@ def entries(field: str = "name", *names: str) -> list[Manifest]:
 def traefik(spec: Any = None) -> Manifest:
     spec = {"weighted": {"services": entries(), "sticky": FOREIGN}} if spec is None else spec
     return thing("traefik.io/v1alpha1", "TraefikService", spec)
-
-
-def apisix() -> Manifest:
-    http = [
-        {"name": "main", "plugins": [FOREIGN], "backends": entries("serviceName")},
-        {"name": "other", "backends": entries("serviceName", "web-stable", "web-canary")},
-    ]
-    return thing("apisix.apache.org/v2", "ApisixRoute", {"http": http})
 
 
 def contour() -> Manifest:
@@ -76,23 +68,6 @@ class TestTraefik(RouterContract):
         )
 
 
-class TestApisix(RouterContract):
-    @pytest.fixture
-    def case(self) -> RouterCase:
-        def weights(live: Live, intent: TrafficIntent) -> Sequence[Mapping[str, int]]:
-            return [{b["serviceName"]: b["weight"] for b in live[0]["spec"]["http"][0]["backends"]}]
-
-        return RouterCase(
-            router=Apisix(),
-            config={"route": {"name": "web", "rules": ["main"]}},
-            live=(apisix(),),
-            intent=INTENT,
-            weights=weights,
-            malformed=tuple(({**apisix(), "spec": spec},) for spec in (None, {"http": 1}, {"http": [None]})),
-            bad_configs=({}, {"route": {}}),
-        )
-
-
 class TestAnyMesh(RouterContract):
     @pytest.fixture
     def case(self) -> RouterCase:
@@ -111,12 +86,6 @@ class TestAnyMesh(RouterContract):
             bad_configs=({}, {**CONTOUR, "backends": "spec.routes[0].services"}, {**CONTOUR, "kind": ""}),
             max_weights=(100, 1000),
         )
-
-
-def test_rules_that_are_not_named_keep_their_weights() -> None:
-    config = {"route": {"name": "web", "rules": ["main"]}}
-    (obj,) = applied((apisix(),), Apisix().plan(config, (apisix(),), replace(INTENT, canary_weight=5)))
-    assert obj["spec"]["http"][1] == apisix()["spec"]["http"][1]
 
 
 def test_what_weights_alone_cannot_express_is_refused() -> None:
