@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
+from analysis.cli_budget import status_command
 from analysis.cli_doctor import doctor_command
 from analysis.cli_history import backtest_command
 from analysis.cli_judge import plan_command, replay_command
@@ -49,6 +50,7 @@ def main() -> None:
 main.add_command(replay_command)
 main.add_command(plan_command)
 main.add_command(slo_group)
+slo_group.add_command(status_command)
 main.add_command(backtest_command)
 main.add_command(doctor_command)
 

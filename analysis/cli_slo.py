@@ -20,7 +20,7 @@ from analysis.slo.periods import format_period, parse_period
 from analysis.slo.rules import Named, prometheus_rule, rule_file
 from analysis.spec.errors import SpecError
 
-_FILES = click.option(
+FILES = click.option(
     "-f",
     "--file",
     "paths",
@@ -53,11 +53,12 @@ def slo_group() -> None:
     python -m analysis slo check -f objective.yaml
     python -m analysis slo rules -f objective.yaml > rules.yaml && promtool check rules rules.yaml
     python -m analysis slo import -f sloth.yaml > objective.yaml
+    python -m analysis slo status -f objective.yaml --address http://localhost:9090
     """
 
 
 @slo_group.command(name="check", epilog=FORMATS_HELP)
-@_FILES
+@FILES
 @click.option(
     "-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True
 )
@@ -84,12 +85,12 @@ def check_command(paths: tuple[Path, ...], output: str) -> None:
             for line in _table(facts):
                 click.echo(line)
     else:
-        _print(told, output)
+        print_data(told, output)
     sys.exit(1 if bad else 0)
 
 
 @slo_group.command(name="rules", epilog=FORMATS_HELP)
-@_FILES
+@FILES
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 @click.option("--operator", is_flag=True, help="Write PrometheusRule objects instead of one rule file.")
 @click.option(
@@ -101,19 +102,19 @@ def rules_command(paths: tuple[Path, ...], output: str, operator: bool, labels: 
     Pages and tickets look at a long and a short window each; names and labels of the recorded series are
     those of the field (slo:sli_error:ratio_rate5m, slo:period_error_budget_remaining:ratio …).
     """
-    named = [Named(item.name, item.spec, item.namespace) for item in _all(paths)]
+    named = [Named(item.name, item.spec, item.namespace) for item in read_all(paths)]
     try:
         if operator:
             metadata = dict(_pairs(labels))
             _print_each([prometheus_rule(item, metadata) for item in named], output)
         else:
-            _print(rule_file(named), output)
+            print_data(rule_file(named), output)
     except SpecError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @slo_group.command(name="import", epilog=FORMATS_HELP)
-@_FILES
+@FILES
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 def import_command(paths: tuple[Path, ...], output: str) -> None:
     """Read objectives of other tools and write them as ours.
@@ -121,16 +122,17 @@ def import_command(paths: tuple[Path, ...], output: str) -> None:
     What a format has and ours does not is named on the standard error, with its path; where the objective
     would mean something else without it, that is an error and nothing is written.
     """
-    _print_each([item.manifest() for item in _all(paths)], output)
+    _print_each([item.manifest() for item in read_all(paths)], output)
 
 
-def _all(paths: Sequence[Path]) -> list[Imported]:
+def read_all(paths: Sequence[Path]) -> list[Imported]:
+    """Return the objectives of all files, warnings told; one that cannot be used ends the command."""
     found: list[Imported] = []
     for path in paths:
         try:
             read = read_file(_documents(path))
         except SpecError as error:
-            _fail(f"{path}: {error}")
+            fail(f"{path}: {error}")
         _warn(path, read)
         found += read
     return found
@@ -141,12 +143,12 @@ def _documents(path: Path) -> list[Mapping[str, Any]]:
         text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
         loaded = [document for document in yaml.safe_load_all(text) if document is not None]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        _fail(f"{path} is not YAML: {error}")
+        fail(f"{path} is not YAML: {error}")
     if not loaded:
-        _fail(f"{path} holds nothing")
+        fail(f"{path} holds nothing")
     for index, document in enumerate(loaded):
         if not isinstance(document, dict):
-            _fail(f"{path}: document {index + 1} is not an object")
+            fail(f"{path}: document {index + 1} is not an object")
     return loaded
 
 
@@ -216,12 +218,13 @@ def _pairs(labels: Sequence[str]) -> list[tuple[str, str]]:
     for label in labels:
         name, equals, value = label.partition("=")
         if not equals or not name:
-            _fail(f"--label {label!r} is not NAME=VALUE")
+            fail(f"--label {label!r} is not NAME=VALUE")
         found.append((name, value))
     return found
 
 
-def _print(content: Any, output: str) -> None:
+def print_data(content: Any, output: str) -> None:
+    """Write plain data as JSON or YAML."""
     if output == "json":
         click.echo(json.dumps(content, indent=2))
     else:
@@ -230,12 +233,13 @@ def _print(content: Any, output: str) -> None:
 
 def _print_each(contents: Sequence[Any], output: str) -> None:
     if output == "json":
-        _print(contents[0] if len(contents) == 1 else list(contents), output)
+        print_data(contents[0] if len(contents) == 1 else list(contents), output)
         return
     text = yaml.safe_dump_all(contents, sort_keys=False, width=110, allow_unicode=True)
     click.echo(text, nl=False)
 
 
-def _fail(message: str) -> NoReturn:
+def fail(message: str) -> NoReturn:
+    """End the command with exit code 2."""
     click.echo(f"error: {message}", err=True)
     sys.exit(2)

@@ -17,7 +17,7 @@ from rollouts.controllers.objective.snapshot import ObjectiveSnapshot
 from rollouts.kube.objects import Manifest, format_time, generation, parse_time
 
 READY, DATA_AVAILABLE = "Ready", "DataAvailable"
-HEARTBEAT = timedelta(hours=1)
+HEARTBEAT = timedelta(minutes=15)
 """A status that says nothing new is written again after this, so that its reader knows it is looked after."""
 NOTICEABLE = 0.005
 """Of the budget: a smaller step is not written."""

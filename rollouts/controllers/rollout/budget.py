@@ -24,8 +24,8 @@ CONDITION = "WaitsForBudget"
 """Type of the Rollout's condition; its last update is when a wait for data began."""
 BLOCKED, UNKNOWN = "BudgetBlocked", "BudgetUnknown"
 """Reasons of the condition while it is True."""
-STALE = timedelta(hours=2)
-"""A status is renewed hourly; an older one is nobody's word any more."""
+STALE = timedelta(minutes=30)
+"""A status is renewed every quarter of an hour; an older one is nobody's word any more."""
 
 FindObjective = Callable[[str], ReadOnly | None]
 

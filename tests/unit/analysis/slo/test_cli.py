@@ -2,8 +2,12 @@
 
 import json
 import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import yaml
@@ -104,3 +108,67 @@ def test_help_shows_an_objective_and_the_commands() -> None:
     text = call("--help").stdout
     assert "kind: ServiceLevelObjective" in text
     assert "slo import -f sloth.yaml" in text
+
+
+@pytest.fixture
+def prometheus() -> Iterator[str]:
+    """Answer ratios of the period with 0.0005, those of other windows with 0.0001, ``nothing`` with nothing."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            query = form["query"][0]
+            value = "0.0005" if "[30d]" in query else "0.0001"
+            result = [] if "nothing" in query else [{"metric": {}, "value": [0, value]}]
+            body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_status_asks_for_the_budget_and_says_what_the_gate_would(tmp_path: Path, prometheus: str) -> None:
+    result = call("status", "-f", written(tmp_path, ours()), "--address", prometheus)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[:5] == [
+        "web/availability: ok",
+        "  budget left  50.0%",
+        "  gate         50.0% of the error budget is left",
+        "  severity  long  short  burn rates     alerts above  firing",
+        "  page      1h    5m     0.1 / 0.1      14.4          no",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "gate", "code"),
+    [
+        ({"gate": {"guardedBelow": 0.6}}, "guarded", 0),
+        ({"gate": {"guardedBelow": 0.6, "blockedBelow": 0.6}}, "blocked", 1),
+        ({"indicator": {"errorRatio": "nothing[{{window}}]"}}, "unknown", 3),
+        ({"prometheus": {"address": "http://169.254.169.254"}}, "unknown", 3),
+    ],
+    ids=["guarded", "blocked", "no data", "not allowed"],
+)
+def test_status_exits_by_the_worst_gate(
+    spec: dict[str, Any], gate: str, code: int, tmp_path: Path, prometheus: str
+) -> None:
+    file = written(tmp_path, ours(**spec), ours())
+    result = call("status", "-f", file, "--address", prometheus, "-o", "json")
+    assert [facts["gate"] for facts in json.loads(result.stdout)] == [gate, "ok"]
+    assert result.exit_code == code
+
+
+def test_status_without_a_prometheus_says_which_setting_is_missing(tmp_path: Path) -> None:
+    result = call("status", "-f", written(tmp_path, ours()))
+    assert result.exit_code == 3
+    assert "set spec.prometheus.address or ARGO_ROLLOUTS_PROMETHEUS_ADDRESS" in result.stdout

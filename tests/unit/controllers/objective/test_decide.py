@@ -112,7 +112,7 @@ def test_a_pair_that_begins_to_fire_is_written() -> None:
     assert (after["state"], after["windows"][0]["firing"]) == ("blocked", True)
 
 
-def test_a_status_that_says_nothing_new_is_renewed_hourly() -> None:
+def test_a_status_that_says_nothing_new_is_renewed_now_and_then() -> None:
     spec = read_objective(ours()["spec"])
     numbers = dict.fromkeys(budget_queries(spec), 0.0001)
     first = decide(snapshot(spec=spec, numbers=numbers))
@@ -120,7 +120,7 @@ def test_a_status_that_says_nothing_new_is_renewed_hourly() -> None:
     assert decide(replace(later, now=later.now - timedelta(minutes=1))).status is None
     renewed = decide(later)
     assert renewed.status is not None
-    assert renewed.status["checkedAt"] == "2026-01-01T13:00:00Z"
+    assert renewed.status["checkedAt"] == "2026-01-01T12:15:00Z"
     assert renewed.status["conditions"][0]["lastTransitionTime"] == "2026-01-01T12:00:00Z"
 
 

@@ -252,7 +252,7 @@ def test_without_data_it_waits_for_a_while_and_starts_with_a_warning(seen: str) 
     if seen == "changed":
         world.api.change(objects.SERVICE_LEVEL_OBJECTIVES, "checkout", {"spec": {"objective": 0.9}})
     if seen == "stale":
-        world.wait(3 * 3600)
+        world.wait(31 * 60)
     world.deploy("web:v2")
     world.settle()
     assert (world.phase, condition(world)) == ("Paused", ("True", "BudgetUnknown"))
