@@ -112,7 +112,7 @@ def test_help_shows_an_objective_and_the_commands() -> None:
 
 @pytest.fixture
 def prometheus() -> Iterator[str]:
-    """Answer ratios of the period with 0.0005, those of other windows with 0.0001, ``nothing`` with nothing."""
+    """Answer ratios of the period with 0.0005, of other windows with 0.0001, ``nothing`` with nothing."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
