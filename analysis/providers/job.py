@@ -97,10 +97,10 @@ class JobProvider:
         raise BackendError(f"job {namespace}/{name} is gone before it was complete")
 
     async def terminate(self, question: Question, measurement: Measurement) -> Answer:
-        """Delete the Job."""
+        """Delete the Job; it can say nothing any more."""
         namespace, name = _reference(question, measurement)
         await self._jobs.delete(namespace, name)
-        return Decided(Phase.SUCCESSFUL)
+        return Decided(Phase.INCONCLUSIVE, f"job {namespace}/{name} was terminated before it was complete")
 
 
 def job_manifest(question: Question) -> dict[str, Any]:

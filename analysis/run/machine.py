@@ -282,7 +282,8 @@ def _to_continue(
         if opened is None or metric.name in in_flight:
             continue
         if terminating or metric.name in ready or resume_time(opened, now) <= now:
-            step = Step.TERMINATE if terminating else Step.RESUME
+            # One that has ended by itself has something to say.
+            step = Step.TERMINATE if terminating and metric.name not in ready else Step.RESUME
             due.append(Due(metric, step, sequence_of(result), opened, _state(result)))
     return tuple(due)
 

@@ -90,11 +90,15 @@ async def test_a_job_that_is_gone_is_an_error() -> None:
         await JobProvider(Cluster(state=JobStatus(JobState.MISSING))).resume(asked(), running())
 
 
-async def test_terminating_deletes_the_job() -> None:
+async def test_terminating_deletes_the_job_which_has_said_nothing() -> None:
     cluster = Cluster(jobs={"j": {}})
     answer = await JobProvider(cluster).terminate(asked(), running())
-    assert (answer, cluster.jobs) == (Decided(answer.phase), {})
-    assert answer.phase == "Successful"
+    assert isinstance(answer, Decided)
+    assert (answer.phase, answer.message) == (
+        "Inconclusive",
+        "job ns/j was terminated before it was complete",
+    )
+    assert cluster.jobs == {}
 
 
 async def test_a_job_needs_a_cluster() -> None:

@@ -255,6 +255,17 @@ def test_an_open_job_is_terminated_before_the_run_ends() -> None:
     assert ended.status.result("job").measurements[-1].message == "Metric Terminated"
 
 
+def test_a_job_that_has_ended_is_heard_even_when_the_run_is_stopped() -> None:
+    plan = plan_of(metric("job"))
+    first = next_state(plan, AnalysisRunStatus(), [], START)
+    opened = next_state(
+        plan, first.status, [answer(first.due[0], "Running", resume_at="2026-01-01T01:00:00Z")], at(1)
+    )
+    stopped = plan_of(metric("job"), terminate=True)
+    assert [d.step for d in next_state(stopped, opened.status, [], at(2)).due] == [Step.TERMINATE]
+    assert [d.step for d in next_state(stopped, opened.status, [], at(2), ready={"job"}).due] == [Step.RESUME]
+
+
 def test_an_answer_that_arrives_twice_is_counted_once() -> None:
     plan = plan_of(metric(count=5, interval="10s"))
     first = next_state(plan, AnalysisRunStatus(), [], START)

@@ -325,13 +325,16 @@ async def test_a_job_whose_image_cannot_be_pulled_is_inconclusive() -> None:
 
 
 @virtual
-async def test_a_terminated_run_deletes_its_job() -> None:
+async def test_a_terminated_run_deletes_its_job_and_is_inconclusive() -> None:
     async with running() as world:
         await world.create(metrics=[JOB])
         await world.after(1)
         await world.api.patch(ANALYSIS_RUNS, "ns", "run", {"spec": {"terminate": True}})
         status = await world.after(1)
-        assert status["phase"] == "Successful"
         job = await the_job(world)
         assert job is None or job["metadata"].get("deletionTimestamp")
-        assert status["metricResults"][0]["measurements"][0]["message"] == "Metric Terminated"
+        (result,) = status["metricResults"]
+        measurement = result["measurements"][0]
+        assert {status["phase"], result["phase"], measurement["phase"]} == {"Inconclusive"}
+        assert "was terminated before it was complete" in measurement["message"]
+        assert status["runSummary"] == {"count": 1, "inconclusive": 1}
