@@ -112,20 +112,16 @@ def _unique_metrics(specs: Sequence[AnalysisTemplateSpec]) -> tuple[Metric, ...]
 
 
 def _merged_defaults(specs: Sequence[AnalysisTemplateSpec]) -> tuple[Argument, ...]:
+    """Return each argument once: a value goes before a source, a source before nothing, as upstream."""
     merged: dict[str, Argument] = {}
     for argument in (argument for spec in specs for argument in spec.args):
         known = merged.get(argument.name)
-        if known is None or (known.value is None and known.value_from is None):
-            merged[argument.name] = argument
-        elif _differs(known, argument):
+        if known is None or known.value is None:
+            empty = argument.value is None and argument.value_from is None
+            merged[argument.name] = known if known is not None and empty else argument
+        elif argument.value not in (None, known.value):
             raise SpecError("spec.args", f"two templates give argument '{argument.name}' different values")
     return tuple(merged.values())
-
-
-def _differs(known: Argument, other: Argument) -> bool:
-    if other.value is None and other.value_from is None:
-        return False
-    return (known.value, known.value_from) != (other.value, other.value_from)
 
 
 def _unique_rules(rules: Sequence[M], field: str) -> tuple[M, ...]:

@@ -99,6 +99,20 @@ def test_a_default_beats_a_bare_declaration_in_either_order(order: tuple[int, in
     assert [a.value for a in merged.args] == ["1"]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_value_beats_a_secret_of_another_template_in_either_order(order: tuple[int, int]) -> None:
+    source = {"secretKeyRef": {"name": "s", "key": "k"}}
+    both = [{"args": [{"name": "a", "value": "1"}]}, {"args": [{"name": "a", "valueFrom": source}]}]
+    (merged,) = resolve_templates([both[i] for i in order]).args
+    assert (merged.value, merged.value_from) == ("1", None)
+
+
+def test_of_two_secrets_for_one_argument_the_later_one_is_read() -> None:
+    sources = [{"secretKeyRef": {"name": name, "key": "k"}} for name in ("first", "second")]
+    merged = resolve_templates([{"args": [{"name": "a", "valueFrom": s}]} for s in sources]).args
+    assert [a.value_from.secret_key_ref.name for a in merged] == ["second"]
+
+
 def test_rules_of_rollout_and_templates_are_put_together() -> None:
     spec = build_run_spec(
         [{"metrics": [metric("m")], "dryRun": [{"metricName": "m"}]}],
