@@ -50,6 +50,8 @@ def calls_due(s: RolloutSnapshot) -> tuple[PluginCall, ...]:
     """Return the calls to make before deciding, in order."""
     if s.invalid or s.canary is None or s.new is None or s.status.current_pod_hash != s.new.hash:
         return ()
+    if not s.status.stable_rs:
+        return ()  # the first version has no steps
     if s.aborted and not s.fully_promoted:
         return tuple(_aborts(s))
     if s.fully_promoted or s.status.promote_full:
@@ -97,8 +99,13 @@ def due_at(before: StepPluginStatus) -> Any:
     return since + backoff
 
 
+def to_undo(operation: str, phase: str, disabled: bool) -> bool:
+    """Tell whether an abort has to be told of: a run that has failed has undone its own work, as upstream."""
+    return operation == "Run" and phase != "Failed" and not disabled
+
+
 def _aborts(s: RolloutSnapshot) -> Iterator[PluginCall]:
-    ran = [st for st in s.status.canary.step_plugin_statuses if st.operation == "Run" and not st.disabled]
+    ran = [st for st in s.status.canary.step_plugin_statuses if to_undo(st.operation, st.phase, st.disabled)]
     for run in sorted(ran, key=lambda st: -st.index):
         done = status_of(s, run.index, "Abort")
         if done is None or (done.phase == "Error" and _due(s, done)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollouts.controllers.rollout.decide.draft import Draft
-from rollouts.controllers.rollout.plugin_calls import due_at, record, status_of
+from rollouts.controllers.rollout.plugin_calls import due_at, record, status_of, to_undo
 
 RETRY_SECONDS = 30
 
@@ -45,7 +45,8 @@ def abort_pending(d: Draft) -> bool:
     statuses = (d.status.get("canary") or {}).get("stepPluginStatuses") or ()
     told = {st.get("index") for st in statuses if st.get("operation") == "Abort"}
     return any(
-        st.get("operation") == "Run" and not st.get("disabled") and st.get("index") not in told
+        to_undo(str(st.get("operation")), str(st.get("phase")), bool(st.get("disabled")))
+        and st.get("index") not in told
         for st in statuses
     )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from rollouts.controllers.rollout.apply import Apply
 from rollouts.controllers.rollout.decide import decide
 from rollouts.controllers.rollout.observe import with_answers
@@ -72,7 +74,7 @@ def updating(gate: Mapping[str, StepPlugin]) -> tuple[World, StepPlugins]:
 
 
 def statuses(world: World) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = world.status["canary"].get("stepPluginStatuses", [])
+    found: list[dict[str, Any]] = world.status.get("canary", {}).get("stepPluginStatuses", [])
     return found
 
 
@@ -106,9 +108,13 @@ def test_running_is_asked_again_after_its_back_off_with_its_state() -> None:
     assert statuses(world)[0]["executions"] == 2
 
 
-def test_failure_aborts_and_is_undone_in_the_write_that_degrades() -> None:
-    gate = Gate([StepResult(phase="Failed", message="gate is shut")])
-    world = basic(STEPS)
+def done(world: World) -> list[tuple[int, str, str]]:
+    return [(st["index"], st["operation"], st["phase"]) for st in statuses(world)]
+
+
+def test_failure_aborts_and_what_ran_before_is_undone_in_the_write_that_degrades() -> None:
+    gate = Gate([StepResult(phase="Successful"), StepResult(phase="Failed", message="gate is shut")])
+    world = basic([STEPS[1], STEPS[1]])
     plugins = StepPlugins("rollouts", {"acme/gate": gate})
     settle(world, plugins)
     world.deploy("web:v2")
@@ -117,20 +123,59 @@ def test_failure_aborts_and_is_undone_in_the_write_that_degrades() -> None:
         world.ready_pods()
         if world.phase == "Degraded":
             break
-    assert [st["operation"] for st in statuses(world)] == ["Run", "Abort"]
-    assert [call[0] for call in gate.calls] == ["run", "abort"]
+    assert done(world) == [(0, "Run", "Successful"), (1, "Run", "Failed"), (0, "Abort", "Successful")]
     settle(world, plugins)
     assert world.sizes() == {"v1": 4, "v2": 0}
-    assert len(gate.calls) == 2
+    assert [call[0] for call in gate.calls] == ["run", "run", "abort"]
 
 
-def test_abort_by_a_person_undoes_what_ran() -> None:
-    gate = Gate()
-    world, plugins = updating({"acme/gate": gate})
+def test_abort_by_a_person_undoes_what_ran_the_last_step_first() -> None:
+    gate = Gate([StepResult(phase="Successful"), StepResult(phase="Running")])
+    world = basic([STEPS[1], STEPS[1]])
+    plugins = StepPlugins("rollouts", {"acme/gate": gate})
+    settle(world, plugins)
+    world.deploy("web:v2")
+    settle(world, plugins)
     world.user(abort=True)
     settle(world, plugins)
-    assert [call[0] for call in gate.calls] == ["run", "abort"]
+    assert done(world)[:2] == [(0, "Run", "Successful"), (1, "Run", "Running")]
+    assert done(world)[2:] == [(1, "Abort", "Successful"), (0, "Abort", "Successful")]
     assert world.phase == "Degraded"
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_step_without_an_answer_misses_the_deadline_and_stays_where_it_is(configured: bool) -> None:
+    gate = Gate([StepResult(phase="Running", state=n) for n in range(1, 9)])
+    world = basic([STEPS[1]])
+    plugins = StepPlugins("rollouts", {"acme/gate": gate} if configured else {})
+    settle(world, plugins)
+    world.spec(progressDeadlineSeconds=15)
+    world.deploy("web:v2")
+    settle(world, plugins)
+    world.wait(17)
+    settle(world, plugins)
+    assert (world.phase, world.status["currentStepIndex"], world.status.get("abort")) == ("Degraded", 0, None)
+    assert world.status["message"].startswith("ProgressDeadlineExceeded: ")
+    assert done(world) == ([(0, "Run", "Running")] if configured else [])
+
+
+def test_the_first_version_calls_nobody() -> None:
+    gate = Gate([StepResult(phase="Failed")])
+    world = basic([STEPS[1]])
+    settle(world, StepPlugins("rollouts", {"acme/gate": gate}))
+    assert (world.phase, gate.calls, statuses(world)) == ("Healthy", [], [])
+
+
+def test_a_new_update_begins_without_the_answers_of_the_last_one() -> None:
+    gate = Gate()
+    world, plugins = updating({"acme/gate": gate})
+    world.user(promoteFull=True)
+    settle(world, plugins)
+    assert (world.phase, done(world)) == ("Healthy", [(1, "Run", "Successful")])
+    world.spec(strategy={"canary": {"steps": [STEPS[1]]}})
+    world.deploy("web:v3")
+    settle(world, plugins)
+    assert (world.phase, done(world)) == ("Healthy", [(0, "Run", "Successful")])
 
 
 def test_full_promotion_terminates_what_still_runs() -> None:
