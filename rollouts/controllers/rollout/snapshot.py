@@ -129,6 +129,31 @@ class PodView:
     ready_since: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigCopy:
+    """The copy of a ConfigMap that the wanted template names.
+
+    ``version`` is "" while it is not there; ``digest`` is then that of the content it can be made from, "" when
+    nothing has it. ``foreign`` tells that an object of somebody else has the name.
+    """
+
+    name: str
+    source: str
+    digest: str = ""
+    uid: str = ""
+    version: str = ""
+    owners: tuple[Manifest, ...] = ()
+    foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The tracked config; ``settles_at`` is until when it may be edited further, None when it is settled."""
+
+    copies: tuple[ConfigCopy, ...] = ()
+    settles_at: datetime | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class RolloutSnapshot:
     """One Rollout at ``now``.
@@ -165,6 +190,7 @@ class RolloutSnapshot:
     inactive_fields: tuple[str, ...] = ()
     unknown_fields: Mapping[str, str] = field(default_factory=dict)
     """By path what was probably meant, "" when nothing is like it."""
+    config: Config = Config()
     instance_id: str = ""
 
     @cached_property
@@ -233,7 +259,7 @@ class RolloutSnapshot:
     def new(self) -> ReplicaSet | None:
         """Return the ReplicaSet of the spec's template, if it exists."""
         live = [rs for rs in self.replica_sets if not rs.deleting]
-        if self.waits_for_running_update or self.waits_for_budget:
+        if self.waits_for_running_update or self.waits_for_budget or self.config.settles_at is not None:
             return rs_module.find(live, self.status.current_pod_hash)
         return rs_module.find_by_template(live, self.template, self.status.collision_count)
 
@@ -277,6 +303,11 @@ class RolloutSnapshot:
     def stable(self) -> ReplicaSet | None:
         """Return the ReplicaSet that was last fully promoted, if it exists."""
         return rs_module.find(self.replica_sets, self.status.stable_rs)
+
+    @cached_property
+    def versions(self) -> frozenset[str]:
+        """Return the hashes of the versions that are still kept: runs of others are of no use."""
+        return frozenset(rs.hash for rs in self.replica_sets if not rs.deleting)
 
     @cached_property
     def others(self) -> tuple[ReplicaSet, ...]:

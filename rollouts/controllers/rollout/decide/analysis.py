@@ -42,7 +42,8 @@ POST_PROMOTION = Purpose(
 def current(d: Draft, purpose: Purpose, step_index: int | None = None) -> AnalysisRun | None:
     """Return the run that decides: same version, revision, step and attempt, the newest of them.
 
-    Runs without an attempt were made by another controller: only the one that the status points at counts.
+    One of an earlier attempt, or of another controller, decides as long as the status points at it: going on
+    after an inconclusive analysis leaves the others in peace, while a retry forgets them all.
     """
     s = d.s
     if s.new is None:
@@ -56,7 +57,7 @@ def current(d: Draft, purpose: Purpose, step_index: int | None = None) -> Analys
         and run.revision == str(s.revision)
         and (step_index is None or run.step_index == str(step_index))
         and not run.deleting
-        and (run.attempt == s.attempt if run.attempt is not None else run.name == pointed.get("name"))
+        and (run.attempt == s.attempt or run.name == pointed.get("name"))
     ]
     return max(found, key=lambda run: (run.created, run.name), default=None)
 
@@ -82,10 +83,7 @@ def follow(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: 
 
 def _point_at(d: Draft, purpose: Purpose, run: AnalysisRun) -> None:
     before = (d.status.get(purpose.part) or {}).get(purpose.field) or {}
-    now = {"name": run.name, "status": run.phase or "Pending"}
-    message = run.message or ("" if run.finished else run.guidance.reason)
-    if message:
-        now["message"] = message
+    now = _entry(run)
     if now == before:
         return
     d.run_status(purpose.part, purpose.field, now)
@@ -95,7 +93,24 @@ def _point_at(d: Draft, purpose: Purpose, run: AnalysisRun) -> None:
         text = f"{purpose.kind} Analysis Run '{run.name}' Status New: '{now['status']}' Previous: '{old}'"
         d.tell(f"AnalysisRun{now['status']}", text, "Warning" if kind == "Warning" else "Normal")
     if not run.finished and run.guidance.asks and before.get("message") != now.get("message"):
-        d.tell("AnalysisRunHolds", f"{purpose.kind} Analysis Run '{run.name}': {message}", "Warning")
+        text = f"{purpose.kind} Analysis Run '{run.name}': {now.get('message', '')}"
+        d.tell("AnalysisRunHolds", text, "Warning")
+
+
+def _entry(run: AnalysisRun) -> dict[str, str]:
+    message = run.message or ("" if run.finished else run.guidance.reason)
+    entry = {"name": run.name, "status": run.phase or "Pending"}
+    return {**entry, "message": message} if message else entry
+
+
+def follow_stopped(d: Draft) -> None:
+    """Write down how the runs end that the status points at, those included that decide nothing any more."""
+    by_name = {run.name: run for run in d.s.runs}
+    for purpose in (STEP, BACKGROUND, PRE_PROMOTION, POST_PROMOTION):
+        pointed = (d.status.get(purpose.part) or {}).get(purpose.field) or {}
+        run = by_name.get(pointed.get("name", ""))
+        if run is not None:
+            d.run_status(purpose.part, purpose.field, _entry(run))
 
 
 def _create(d: Draft, purpose: Purpose, wanted: api.RolloutAnalysis, step_index: int | None) -> None:
@@ -205,10 +220,15 @@ def terminate_others(d: Draft, keep: Sequence[AnalysisRun | None]) -> None:
 
 
 def remove_old_runs(d: Draft, keep: Sequence[AnalysisRun | None]) -> None:
-    """Delete finished runs beyond the history limits, oldest first."""
+    """Delete finished runs beyond the history limits, oldest first, and those of versions that are gone."""
     history = d.s.spec.analysis or api.RunHistory()
     kept = {run.name for run in keep if run is not None}
     finished = [run for run in d.s.runs if run.finished and not run.deleting and run.name not in kept]
+    versions = d.s.versions
+    for run in finished:
+        if run.hash not in versions:
+            d.do(DeleteAnalysisRun(name=run.name, uid=run.uid))
+    finished = [run for run in finished if run.hash in versions]
     good = [run for run in finished if run.phase == "Successful"]
     bad = [run for run in finished if run.phase != "Successful"]
     limits = (

@@ -190,6 +190,7 @@ def follow_post_promotion(d: Draft) -> bool:
     keep = () if d.aborted or s.fully_promoted else (pre, post)
     analysis.terminate_others(d, keep)
     analysis.remove_old_runs(d, keep)
+    analysis.follow_stopped(d)
     return False
 
 

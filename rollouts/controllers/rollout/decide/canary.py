@@ -25,6 +25,7 @@ def follow_analyses(d: Draft) -> bool:
         for field in (analysis.STEP.field, analysis.BACKGROUND.field):
             if s.fully_promoted:
                 d.part("canary").pop(field, None)
+        analysis.follow_stopped(d)
         return False
     background = _follow_background(d, s.canary)
     step = _follow_step(d)
@@ -50,6 +51,7 @@ def _follow_background(d: Draft, strategy: api.CanaryStrategy) -> AnalysisRun | 
 def _follow_step(d: Draft) -> AnalysisRun | None:
     s = d.s
     if s.step is None or s.step.analysis is None:
+        d.part("canary").pop(analysis.STEP.field, None)  # a person may have gone past it
         return None
     run = analysis.current(d, analysis.STEP, s.step_index)
     if run is None and d.paused_by_user:

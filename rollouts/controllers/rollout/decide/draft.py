@@ -140,11 +140,16 @@ class Draft:
         return bool(self.status.get("abort"))
 
     def pause(self, reason: str) -> None:
-        """Pause; a user clears ``pauseConditions`` to go on."""
+        """Pause; a user clears ``pauseConditions`` to go on. The first one is what people are told.
+
+        A pause step may end by itself, what could not be decided does not: it comes first.
+        """
         if reason in self.pause_reasons:
             return
         entry = {"reason": reason, "startTime": self.now_text}
-        self.set("pauseConditions", [*(self.status.get("pauseConditions") or ()), entry])
+        others = self.status.get("pauseConditions") or []
+        undecided = reason in (INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT)
+        self.set("pauseConditions", [entry, *others] if undecided else [*others, entry])
         self.set("controllerPause", True)
 
     def resume(self, *reasons: str) -> None:

@@ -172,7 +172,10 @@ def _terminate_others(d: Draft, keep: Experiment | None) -> None:
 
 
 def _remove_old(d: Draft, keep: Experiment | None) -> None:
-    """Delete finished Experiments beyond the history limits, oldest first; none that still has traffic."""
+    """Delete finished Experiments beyond the history limits, and those of versions that are gone.
+
+    The oldest go first, and none that still has traffic.
+    """
     routed = recorded(d.s)
     finished = [
         experiment
@@ -183,6 +186,9 @@ def _remove_old(d: Draft, keep: Experiment | None) -> None:
         and not routed & {version.service for version in experiment.versions if version.service}
     ]
     history = d.s.spec.analysis or api.RunHistory()
+    versions = d.s.versions
+    _remove(d, [experiment for experiment in finished if experiment.hash not in versions], 0)
+    finished = [experiment for experiment in finished if experiment.hash in versions]
     good = [experiment for experiment in finished if experiment.phase == "Successful"]
     bad = [experiment for experiment in finished if experiment.phase != "Successful"]
     _remove(d, good, history.successful_run_history_limit)

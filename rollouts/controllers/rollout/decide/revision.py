@@ -237,7 +237,10 @@ _RUN_STATUSES = (
 
 
 def resume_after_inconclusive(d: Draft) -> bool:
-    """Begin a new attempt when the user went on after an inconclusive analysis or experiment."""
+    """Begin a new attempt when the user went on after an inconclusive analysis or experiment.
+
+    A pause step that had begun is over with that, too: a person is not asked twice.
+    """
     s = d.s
     resumed = s.status.controller_pause and not s.status.pause_conditions
     statuses = (
@@ -252,7 +255,8 @@ def resume_after_inconclusive(d: Draft) -> bool:
     _next_attempt(d)
     for part, field in inconclusive:
         d.run_status(part, field, None)
-    d.resume(INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT)
+    if s.step is None or s.step.pause is None:
+        d.resume(INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT)
     return True
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rollouts.kube import objects
 from tests.unit.controllers.rollout.world import KEY, World, basic, blue_green
 
@@ -107,6 +109,128 @@ def test_inconclusive_pauses_and_going_on_starts_a_new_run() -> None:
     world.settle()
     assert world.status["canary"]["currentStepAnalysisRunStatus"]["name"] != first
     assert world.phase == "Progressing"
+
+
+def canary(steps: list[dict[str, object]], **strategy: object) -> World:
+    """Return a world at the first stop of its update."""
+    world = with_template(basic(steps, **strategy))
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    return world
+
+
+def test_an_inconclusive_background_analysis_is_what_a_timed_pause_says_and_outlives_it() -> None:
+    steps = [{"setWeight": 10}, {"pause": {"duration": "30s"}}, {"setWeight": 50}, {"pause": {}}]
+    world = canary(steps, analysis={**ANALYSIS, "startingStep": 1})
+    (name,) = world.runs()
+    assert (world.status["currentStepIndex"], world.status["message"]) == (1, "CanaryPauseStep")
+    world.wait(15)
+    world.finish_run(name, "Inconclusive")
+    world.settle()
+    assert (world.phase, world.status["message"]) == ("Paused", "InconclusiveAnalysisRun")
+    world.wait(20)
+    world.settle()
+    assert (world.phase, world.status["message"]) == ("Paused", "InconclusiveAnalysisRun")
+    assert (world.status["currentStepIndex"], list(world.runs())) == (1, [name])
+
+
+def test_going_on_after_an_inconclusive_background_analysis_ends_the_pause_step_too() -> None:
+    world = canary([{"pause": {}}, {"setWeight": 50}, {"pause": {}}], analysis=ANALYSIS)
+    (first,) = world.runs()
+    world.finish_run(first, "Inconclusive")
+    world.settle()
+    world.user(pauseConditions=None)
+    world.settle()
+    assert (world.phase, world.status["currentStepIndex"]) == ("Paused", 2)
+    assert len(world.runs()) == 2
+
+
+def test_going_on_leaves_the_analyses_in_peace_that_were_not_inconclusive() -> None:
+    world = canary([{"setWeight": 25}, {"analysis": ANALYSIS}, {"pause": {}}], analysis=ANALYSIS)
+    background, step = sorted(world.runs())
+    world.finish_run(step, "Running")
+    world.finish_run(background, "Inconclusive")
+    world.settle()
+    assert (world.phase, world.runs()[step]["spec"].get("terminate")) == ("Paused", None)
+    world.user(pauseConditions=None)
+    world.settle()
+    assert world.status["canary"]["currentStepAnalysisRunStatus"] == {"name": step, "status": "Running"}
+    assert world.status["canary"]["currentBackgroundAnalysisRunStatus"]["name"] == f"{background}.1"
+    assert len(world.runs()) == 3
+    world.finish_run(step, "Successful")
+    world.settle()
+    assert world.status["currentStepIndex"] == 2
+
+
+def test_a_person_may_go_past_an_inconclusive_step_and_is_asked_again_once() -> None:
+    world = canary([{"analysis": ANALYSIS}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}])
+    world.finish_run(next(iter(world.runs())), "Inconclusive")
+    world.settle()
+    world.user(pauseConditions=None, controllerPause=False, currentStepIndex=1)
+    world.settle()
+    assert (world.phase, world.status["message"]) == ("Paused", "CanaryPauseStep")
+    assert "currentStepAnalysisRunStatus" not in world.status["canary"]
+    world.user(pauseConditions=None)
+    world.settle()
+    assert world.status["currentStepIndex"] == 3
+
+
+def test_a_person_may_go_past_a_running_analysis_to_the_next_one() -> None:
+    world = canary([{"analysis": ANALYSIS}, {"analysis": ANALYSIS}, {"pause": {}}])
+    (first,) = world.runs()
+    world.finish_run(first, "Running")
+    world.user(pauseConditions=None, currentStepIndex=1)
+    world.settle()
+    second = world.status["canary"]["currentStepAnalysisRunStatus"]["name"]
+    assert second == f"web-{world.hash('v2')}-2-1"
+    assert world.runs()[first]["spec"]["terminate"] is True
+    world.finish_run(second, "Successful")
+    world.settle()
+    assert world.status["currentStepIndex"] == 2
+
+
+@pytest.mark.parametrize("user", [{"abort": True}, {"promoteFull": True}])
+def test_the_status_says_how_a_stopped_analysis_ended(user: dict[str, bool]) -> None:
+    world = canary([{"setWeight": 25}, {"pause": {}}], analysis=ANALYSIS)
+    (name,) = world.runs()
+    world.finish_run(name, "Running")
+    world.settle()
+    world.user(**user)
+    world.settle(pods=False)
+    assert world.runs()[name]["spec"]["terminate"] is True
+    world.finish_run(name, "Successful", "Run Terminated")
+    world.settle(pods=False)
+    assert world.status["canary"]["currentBackgroundAnalysisRunStatus"] == {
+        "name": name, "status": "Successful", "message": "Run Terminated",
+    }  # fmt: skip
+
+
+def test_the_status_says_how_a_stopped_analysis_around_the_switch_ended() -> None:
+    world = with_template(blue_green(prePromotionAnalysis=ANALYSIS))
+    world.settle()
+    world.deploy("web:v2")
+    world.settle()
+    (name,) = world.runs()
+    world.finish_run(name, "Running")
+    world.user(abort=True)
+    world.settle()
+    world.finish_run(name, "Inconclusive")
+    world.settle()
+    assert (world.phase, world.selects("active")) == ("Degraded", "v1")
+    assert world.status["blueGreen"]["prePromotionAnalysisRunStatus"]["status"] == "Inconclusive"
+
+
+def test_runs_of_a_version_whose_replica_set_is_gone_go_too() -> None:
+    world = canary([{"setWeight": 25}, {"analysis": ANALYSIS}])
+    world.spec(revisionHistoryLimit=0)
+    (first,) = world.runs()
+    world.finish_run(first, "Failed")
+    world.settle()
+    assert list(world.runs()) == [first], "its version may be tried again"
+    world.deploy("web:v3")
+    world.settle()
+    assert first not in world.runs()
 
 
 def test_background_run_is_stopped_when_the_update_is_over() -> None:

@@ -227,7 +227,7 @@ def test_an_inconclusive_end_keeps_the_traffic_away_until_a_person_goes_on() -> 
     assert (world.phase, world.weights()) == ("Paused", (100, 0))
     world.user(pauseConditions=None)
     world.settle()
-    assert world.weights() == (75, 25)
+    assert world.weights() == (50, 50), "the pause step is over with it"
 
 
 def test_an_abort_needs_no_guidance() -> None:
