@@ -75,6 +75,11 @@ class ExperimentSnapshot:
         return objects.namespace_of(self.manifest)
 
     @cached_property
+    def created(self) -> datetime:
+        """Return when somebody asked for the Experiment."""
+        return objects.parse_time(objects.metadata(self.manifest).get("creationTimestamp")) or self.now
+
+    @cached_property
     def routed(self) -> frozenset[str]:
         """Return the Services to which the owning Rollout still sends traffic, by its recorded weights."""
         canary = ((self.rollout or {}).get("status") or {}).get("canary") or {}

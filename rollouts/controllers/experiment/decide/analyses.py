@@ -43,7 +43,23 @@ def follow_runs(d: Draft) -> bool:
             _note(d, analysis.name, run)
         elif _may_start(d, analysis):
             _start(d, analysis)
+        elif s.available_at is None and not (s.over or s.spec.terminate):
+            _miss_template(d, analysis)
     return False
+
+
+def _miss_template(d: Draft, analysis: ExperimentAnalysis) -> None:
+    """Say at once that there is no such template: nobody has to wait for pods to learn of it."""
+    s = d.s
+    if (analysis.template_name, analysis.cluster_scope) in s.templates:
+        return
+    grace_end = s.created + TEMPLATE_GRACE
+    if s.now < grace_end:
+        d.look_again(grace_end)
+        return
+    kind = "ClusterAnalysisTemplate" if analysis.cluster_scope else "AnalysisTemplate"
+    text = f"{kind} '{analysis.template_name}' not found for analysis '{analysis.name}'"
+    d.analysis(analysis.name).update({"phase": "Error", "message": text})
 
 
 def _note(d: Draft, analysis: str, run: AnalysisRun) -> None:

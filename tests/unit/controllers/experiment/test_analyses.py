@@ -181,6 +181,22 @@ def test_a_template_that_does_not_come_is_an_error() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("cluster", "kind"), [(False, "AnalysisTemplate"), (True, "ClusterAnalysisTemplate")]
+)
+def test_a_template_that_is_not_there_is_told_before_the_pods_are(cluster: bool, kind: str) -> None:
+    world = World({"templates": [template("a")], "analyses": [analysis("x", clusterScope=cluster)]})
+    world.settle(pods=False)
+    assert (world.phase, world.phases()) == ("Pending", {})
+    world.wait(5)
+    world.settle(pods=False)
+    assert (world.phase, world.phases()) == ("Error", {"x": "Error"})
+    assert world.status["message"] == f"{kind} 'x' not found for analysis 'x'"
+    world.wait(31)
+    world.settle(pods=False)
+    assert world.sizes() == {"exp-a": 0}
+
+
 def test_a_template_may_be_the_clusters() -> None:
     world = World({"templates": [template("a")], "analyses": [analysis("x", clusterScope=True)]})
     world.api.put(
