@@ -110,7 +110,7 @@ def _not_waiting(d: Draft, reason: str, message: str) -> bool:
 def _retried(d: Draft) -> bool:
     """Take back a retry: it would start a version that the spec does not name any more."""
     progressing = c.get_condition(d.status.get("conditions"), c.PROGRESSING) or {}
-    if d.s.aborted or progressing.get("reason") != "RolloutAborted":
+    if d.s.aborted or d.s.fully_promoted or progressing.get("reason") != "RolloutAborted":
         return False
     d.set("abort", True)
     text = "the spec names a newer version, which waits for the error budget; the aborted one is not retried"

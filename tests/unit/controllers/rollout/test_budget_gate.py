@@ -234,6 +234,23 @@ def test_a_retry_does_not_start_a_version_that_the_spec_no_longer_names() -> Non
     assert not world.status.get("abort")
 
 
+def test_a_way_back_that_a_newer_version_overtakes_is_no_retry() -> None:
+    world = gated("ok")
+    world.user(abort=True)
+    world.settle()
+    objective(world, "blocked")
+    world.spec(paused=True)
+    world.deploy("web:v1")
+    world.reconcile()
+    world.deploy("web:v3")
+    world.settle()
+    world.spec(paused=False)
+    world.settle()
+    assert "RetryRefused" not in world.reasons()
+    assert (world.sizes(), world.phase) == ({"v1": 4, "v2": 0}, "Paused")
+    assert not world.status.get("abort")
+
+
 def test_the_present_version_is_looked_after_during_the_wait() -> None:
     world = gated("blocked", lambda: basic(STEPS))
     world.spec(replicas=6)
