@@ -66,9 +66,8 @@ class Alb:
             body = copy.deepcopy(obj)
             _annotate(parsed, body, intent)
             _place_paths(parsed, body, intent)
-            edits += replacement(
-                obj, body, f"{title(obj)}: canary {intent.canary_weight} of {intent.max_weight}"
-            )
+            summary = f"{title(obj)}: canary {intent.canary_weight} of {intent.max_weight}"
+            edits += replacement(obj, body, summary, "PatchingALBIngress")
         return edits
 
 

@@ -19,6 +19,7 @@ from rollouts.traffic.router import Config, Edit, Need, TrafficError, TrafficInt
 
 PATH = f"{ROOT}.ambassador"
 GROUP = "getambassador.io"
+EVENT = "CanaryMappingWeightUpdate"
 _SUFFIX = "-canary"
 _MAX_NAME = 253
 
@@ -97,10 +98,10 @@ def _check(stable: Manifest, intent: TrafficIntent) -> None:
             f"{title(stable)} spec.weight: must be absent, so that it takes what the canary leaves; remove it"
         )
     host, _ = _service(stable)
-    if host != intent.stable_service:
+    if host == intent.canary_service:
         raise TrafficError(
-            f"{title(stable)} spec.service: leads to {host!r}, not to the stable Service "
-            f"{intent.stable_service!r}; correct it"
+            f"{title(stable)} spec.service: leads to the canary Service {host!r}; let it lead to the stable "
+            f"Service {intent.stable_service!r}"
         )
 
 
@@ -121,7 +122,7 @@ def _plan_one(stable: Manifest, present: Manifest | None, intent: TrafficIntent)
     name = canary_name(name_of(stable))
     summary = f"Mapping {intent.namespace}/{name}: canary {weight}"
     if present is None:
-        return () if weight == 0 else creation(_fresh(stable, name, intent), summary)
+        return () if weight == 0 else creation(_fresh(stable, name, intent), summary, EVENT)
     owner, ours = controller_owner(present), (intent.owner or {}).get("uid")
     if owner is not None and ours is not None and owner.get("uid") != ours:
         raise TrafficError(
@@ -129,10 +130,10 @@ def _plan_one(stable: Manifest, present: Manifest | None, intent: TrafficIntent)
             f"{intent.rollout}; delete or rename it"
         )
     if weight == 0:
-        return deletion(present, summary)
+        return deletion(present, summary, EVENT)
     body = copy.deepcopy(present)
     body["spec"] = _canary_spec(stable, intent)
-    return replacement(present, body, summary)
+    return replacement(present, body, summary, EVENT)
 
 
 def _fresh(stable: Manifest, name: str, intent: TrafficIntent) -> Manifest:
@@ -147,6 +148,9 @@ def _canary_spec(stable: Manifest, intent: TrafficIntent) -> Manifest:
     spec = copy.deepcopy(_spec(stable))
     before, _, _ = str(spec["service"]).rpartition("://")
     scheme = f"{before}://" if before else ""
-    spec["service"] = f"{scheme}{intent.canary_service}{_service(stable)[1]}"
+    host, rest = _service(stable)
+    if host != intent.stable_service:  # some root Service, whose namespace says nothing of the canary's
+        rest = "".join(rest.partition(":")[1:])
+    spec["service"] = f"{scheme}{intent.canary_service}{rest}"
     spec["weight"] = intent.canary_weight
     return spec

@@ -1,6 +1,7 @@
 """AWS App Mesh: weights of a VirtualRouter's routes, and the pods behind the two VirtualNodes.
 
-Nodes are written before weights, so that a weight never leads to a node that selects the wrong pods.
+Nodes are written before weights, so that a weight never leads to a node that selects the wrong pods; only a
+canary node that falls idle is written after them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from rollouts.api.argoproj.rollout import AppMeshRouting, NameRef
-from rollouts.kube.objects import Manifest, namespace_of
+from rollouts.kube.objects import Manifest, annotations_of, namespace_of
 from rollouts.traffic.config import ROOT, parse, require
 from rollouts.traffic.live import existing, items, replacement, share, stable_weight, title, whole
 from rollouts.traffic.router import Config, Edit, Need, TrafficError, TrafficIntent, TrafficState
@@ -20,6 +21,10 @@ from rollouts.traffic.router import Config, Edit, Need, TrafficError, TrafficInt
 PATH = f"{ROOT}.appMesh"
 GROUP = "appmesh.k8s.aws"
 HASH_LABEL = "rollouts-pod-template-hash"
+MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
+_NO_CANARY, _NO_STABLE = "canary-hash", "stable-hash"
+"""What nodes select while there is no such version: the mesh refuses a pod that two nodes select."""
+
 _KINDS = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
 
 
@@ -67,19 +72,21 @@ class AppMesh:
                 "steps, experiment weights and maxTrafficWeight, or use another router"
             )
         router = _router(wanted, live, intent)
-        edits: tuple[Edit, ...] = ()
-        for name, value in ((wanted.canary, intent.canary_hash), (wanted.stable, intent.stable_hash)):
-            node = existing(live, _need(intent, "VirtualNode", name), f"{PATH}.virtualNodeGroup")
-            edits += _select(node, value)
+        stable = _select(_live_node(live, intent, wanted.stable), intent.stable_hash or _NO_STABLE, intent)
+        canary_hash = "" if intent.canary_hash == intent.stable_hash else intent.canary_hash
+        idle = not canary_hash and intent.canary_weight == 0
+        canary_hash = _NO_CANARY if idle else canary_hash or intent.canary_hash
+        canary = _select(_live_node(live, intent, wanted.canary), canary_hash, intent)
         body = copy.deepcopy(router)
         for targets in _target_lists(body, wanted):
-            canary, stable = _pair(targets, wanted, router)
-            for each in (canary, stable):
+            pair = _pair(targets, wanted, router)
+            for each in pair:
                 whole(each.get("weight", 0), title(router))
             if intent.canary_weight is not None:
-                canary["weight"], stable["weight"] = intent.canary_weight, stable_weight(intent)
+                pair[0]["weight"], pair[1]["weight"] = intent.canary_weight, stable_weight(intent)
         summary = f"{title(router)}: canary {intent.canary_weight} of {intent.max_weight}"
-        return edits + replacement(router, body, summary)
+        weights = replacement(router, body, summary)
+        return stable + weights + canary if idle else canary + stable + weights
 
 
 def _parse(config: Config) -> _Wanted:
@@ -152,7 +159,11 @@ def _pair(targets: Sequence[Manifest], wanted: _Wanted, router: Manifest) -> tup
     return by_node[wanted.canary], by_node[wanted.stable]
 
 
-def _select(node: Manifest, value: str) -> tuple[Edit, ...]:
+def _live_node(live: Sequence[Manifest], intent: TrafficIntent, name: str) -> Manifest:
+    return existing(live, _need(intent, "VirtualNode", name), f"{PATH}.virtualNodeGroup")
+
+
+def _select(node: Manifest, value: str, intent: TrafficIntent) -> tuple[Edit, ...]:
     """Return the edit that lets a node select the pods of one version."""
     if not isinstance(node.get("spec"), dict):
         raise TrafficError(f"{title(node)} spec: must be an object; correct it")
@@ -161,4 +172,5 @@ def _select(node: Manifest, value: str) -> tuple[Edit, ...]:
     body = copy.deepcopy(node)
     selector = body["spec"].setdefault("podSelector", {})
     selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH_LABEL: value}
+    body["metadata"]["annotations"] = {**annotations_of(node), MANAGED_BY: intent.rollout}
     return replacement(node, body, f"{title(node)}: pods {value}")

@@ -136,11 +136,19 @@ def _plan_rule(config: IstioRouting, live: Sequence[Manifest], intent: TrafficIn
             body["spec"]["subsets"].append(present[name])
         if name not in present:
             raise TrafficError(f"{title(obj)} spec.subsets: no subset {name!r}; add it")
-        if value:
-            present[name].setdefault("labels", {})[HASH_LABEL] = value
+        _select(present[name], value)
     # An idle additional subset stays: a route could still lead to it until its own write.
     _mark(body, intent)
-    return replacement(obj, body, f"{title(obj)}: subsets of {intent.rollout}")
+    return replacement(obj, body, f"{title(obj)}: subsets of {intent.rollout}", "UpdatedDestinationRule")
+
+
+def _select(subset: Manifest, value: str) -> None:
+    """Let a subset select one version's pods; without such a version, those of its other labels."""
+    labels = {key: text for key, text in (subset.get("labels") or {}).items() if key != HASH_LABEL}
+    if value:
+        labels[HASH_LABEL] = value
+    if labels or "labels" in subset:
+        subset["labels"] = labels
 
 
 def _mark(body: Manifest, intent: TrafficIntent) -> None:
@@ -181,4 +189,5 @@ def _plan_service(
             f"{title(obj)}: no http, tls or tcp route is selected; name one under {PATH} (virtual service "
             f"{name_of(obj)} in namespace {namespace_of(obj)})"
         )
-    return replacement(obj, body, f"{title(obj)}: canary {intent.canary_weight} of {intent.max_weight}")
+    summary = f"{title(obj)}: canary {intent.canary_weight} of {intent.max_weight}"
+    return replacement(obj, body, summary, "Updated VirtualService")

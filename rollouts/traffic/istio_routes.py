@@ -58,6 +58,7 @@ def selected(
     """Return the indexes of the routes to change. Raises TrafficError for one that lacks a destination."""
     own = [i for i, route in enumerate(listed) if section != "http" or not is_managed(route, pair.intent)]
     named = bool(config.routes or config.tls_routes or config.tcp_routes)
+    own_names = {"http": config.routes, "tls": config.tls_routes, "tcp": config.tcp_routes}[section]
     if section == "http":
         chosen = _by_name(config.routes, own, listed, obj)
         if not named and len(own) > 1:
@@ -70,7 +71,8 @@ def selected(
         chosen = [i for i in own if any(_matches(route, listed[i]) for route in wanted)]
         if wanted and not chosen:
             raise TrafficError(f"{title(obj)} spec.{section}: no route fits {section}Routes")
-    if not named and len(own) == 1 and (section == "http" or _has_both(listed[own[0]], pair, obj)):
+    needs_both = named or section != "http"
+    if not own_names and len(own) == 1 and (not needs_both or _has_both(listed[own[0]], pair, obj)):
         chosen = own
     for index in chosen:
         for name in (pair.stable, pair.canary):
@@ -121,7 +123,7 @@ def managed(intent: TrafficIntent, sources: Sequence[Manifest], pair: Pair, obj:
                 raise TrafficError(
                     f"setHeaderRoute {name!r}: a header route without a match takes all requests"
                 )
-            wanted = [{"headers": {match.header: _value(match, name) for match in header.matches}}]
+            wanted = [{"headers": {match.header: _value(match, name)}} for match in header.matches]
             for source in sources:
                 route = _copy(source, wanted, name)
                 canary = pair.find(route, pair.canary, obj) or {}
@@ -151,12 +153,14 @@ def _by_name(names: Sequence[str], own: list[int], listed: Sequence[Manifest], o
 
 
 def _matches(wanted: Any, route: Manifest) -> bool:
+    """Tell whether a match of the route, or all of them together, is of the wanted port and SNI hosts."""
     hosts = set(getattr(wanted, "sni_hosts", ()))
-    for match in route.get("match") or ():
-        port_fits = not wanted.port or match.get("port") == wanted.port
-        if port_fits and (not hosts or hosts == set(match.get("sniHosts") or ())):
-            return True
-    return False
+    seen = [(match.get("port"), set(match.get("sniHosts") or ())) for match in route.get("match") or ()]
+    if seen and len({port for port, _ in seen}) == 1:
+        seen.append((seen[0][0], set().union(*(names for _, names in seen))))
+    return any(
+        (not wanted.port or port == wanted.port) and (not hosts or hosts == names) for port, names in seen
+    )
 
 
 def _target(route: Manifest, name: str, pair: Pair, obj: Manifest) -> Manifest:

@@ -45,22 +45,24 @@ def items(holder: Any, key: str, where: str) -> list[Manifest]:
     return list(found)
 
 
-def replacement(obj: Manifest, body: Manifest, summary: str) -> tuple[Edit, ...]:
+def replacement(obj: Manifest, body: Manifest, summary: str, reason: str = "") -> tuple[Edit, ...]:
     """Return the write that turns ``obj`` into ``body``, or () when they are equal."""
     if body == obj:
         return ()
-    return (_edit("replace", body, summary),)
+    return (_edit("replace", body, summary, reason),)
 
 
-def creation(body: Manifest, summary: str, *, any_version: bool = False) -> tuple[Edit, ...]:
+def creation(
+    body: Manifest, summary: str, reason: str = "", *, any_version: bool = False
+) -> tuple[Edit, ...]:
     """Return the write that creates ``body``, with ``any_version`` in the version that the cluster serves."""
-    edit = _edit("create", body, summary)
+    edit = _edit("create", body, summary, reason)
     return (replace(edit, version="") if any_version else edit,)
 
 
-def deletion(obj: Manifest, summary: str) -> tuple[Edit, ...]:
+def deletion(obj: Manifest, summary: str, reason: str = "") -> tuple[Edit, ...]:
     """Return the deletion of ``obj``; the API checks its uid."""
-    return (_edit("delete", obj, summary),)
+    return (_edit("delete", obj, summary, reason),)
 
 
 def stable_weight(intent: TrafficIntent) -> int:
@@ -97,7 +99,7 @@ def title(obj: Manifest) -> str:
     return f"{obj.get('kind')} {namespace_of(obj)}/{name_of(obj)}"
 
 
-def _edit(verb: Any, body: Manifest, summary: str) -> Edit:
+def _edit(verb: Any, body: Manifest, summary: str, reason: str) -> Edit:
     group, slash, version = str(body["apiVersion"]).partition("/")
     return Edit(
         verb=verb,
@@ -108,4 +110,5 @@ def _edit(verb: Any, body: Manifest, summary: str) -> Edit:
         name=name_of(body),
         body=body,
         summary=summary,
+        reason=reason,
     )

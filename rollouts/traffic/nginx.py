@@ -91,7 +91,7 @@ def _plan_one(
     canary = _canary(config, stable, present, intent)
     summary = f"{title(canary)}: {intent.canary_weight} of {intent.max_weight}"
     if present is None:
-        return creation(canary, summary)
+        return creation(canary, summary, "CreatingCanaryIngress")
     owner = controller_owner(present)
     wanted = (intent.owner or {}).get("uid")
     if wanted is not None and (owner is None or owner.get("uid") != wanted):
@@ -99,7 +99,7 @@ def _plan_one(
         raise TrafficError(
             f"{title(present)}: belongs to {whose}, not to Rollout {intent.rollout}; delete or rename it"
         )
-    return replacement(present, canary, summary)
+    return replacement(present, canary, summary, "PatchingCanaryIngress")
 
 
 def _canary(

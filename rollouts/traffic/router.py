@@ -64,7 +64,7 @@ class HeaderMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderRoute:
-    """Requests with all these headers go to the canary."""
+    """Requests with these headers go to the canary: with all of them, except that Istio takes any."""
 
     name: str
     matches: tuple[HeaderMatch, ...]
@@ -129,7 +129,8 @@ class Edit:
 
     For ``replace`` the body carries the resourceVersion that was read, so that a foreign edit in between
     makes the write fail instead of being lost. Fields that the router does not own are kept as read. For
-    ``create`` an empty ``version`` means the one that the cluster serves, whatever the body says.
+    ``create`` an empty ``version`` means the one that the cluster serves, whatever the body says. An event
+    of this ``reason`` tells people of it with the ``summary``; without a reason nobody is told.
     """
 
     verb: Literal["create", "replace", "delete"]
@@ -140,6 +141,7 @@ class Edit:
     name: str
     body: Manifest = field(default_factory=dict)
     summary: str = ""
+    reason: str = ""
 
 
 class TrafficError(Exception):

@@ -52,12 +52,14 @@ class Smi:
             return ()
         summary = f"TrafficSplit {need.namespace}/{need.name}: canary {intent.canary_weight}"
         if present is None:
-            return creation(_fresh(need, _spec(parsed, intent), intent), summary, any_version=True)
+            return creation(
+                _fresh(need, _spec(parsed, intent), intent), summary, "TrafficSplitCreated", any_version=True
+            )
         _check_owner(present, intent)
         items(present.get("spec"), "backends", f"{title(present)} spec")
         body = copy.deepcopy(present)
         body["spec"] |= _spec(parsed, intent)
-        return replacement(present, body, summary)
+        return replacement(present, body, summary, "TrafficSplitModified")
 
 
 def _parse(config: Config) -> SmiRouting:

@@ -34,7 +34,7 @@ def weights(live: Live, intent: TrafficIntent) -> Sequence[Mapping[str, int]]:
 class TestAmbassador(RouterContract):
     @pytest.fixture
     def case(self) -> RouterCase:
-        specs: tuple[Any, ...] = (None, {}, {"service": 1}, {"service": "other"}, {"service": ""})
+        specs: tuple[Any, ...] = (None, {}, {"service": 1}, {"service": "web-canary"}, {"service": ""})
         broken = (*({**mapping(), "spec": spec} for spec in specs), mapping(weight=50))
         return RouterCase(
             router=Ambassador(),
@@ -53,6 +53,9 @@ class TestAmbassador(RouterContract):
         pytest.param("web-stable", "web-canary", id="bare"),
         pytest.param("web-stable:8080", "web-canary:8080", id="port"),
         pytest.param("https://web-stable.shop:443", "https://web-canary.shop:443", id="scheme-and-namespace"),
+        pytest.param("web:8080", "web-canary:8080", id="root-service"),
+        pytest.param("web.other:8080", "web-canary:8080", id="root-service-elsewhere"),
+        pytest.param("web.other", "web-canary", id="root-service-without-port"),
     ],
 )
 def test_the_canary_mapping_is_the_stable_one_with_another_service_and_a_weight(
@@ -61,7 +64,7 @@ def test_the_canary_mapping_is_the_stable_one_with_another_service_and_a_weight(
     owner = {"kind": "Rollout", "name": "web", "uid": "u", "controller": True}
     live = (mapping(service=service),)
     (edit,) = Ambassador().plan({"mappings": ["web"]}, live, replace(INTENT, canary_weight=10, owner=owner))
-    assert (edit.verb, edit.name) == ("create", "web-canary")
+    assert (edit.verb, edit.name, edit.reason) == ("create", "web-canary", "CanaryMappingWeightUpdate")
     assert edit.body["metadata"]["ownerReferences"] == [owner]
     assert edit.body["spec"] == {**live[0]["spec"], "service": canary, "weight": 10}
 

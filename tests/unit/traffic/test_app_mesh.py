@@ -10,7 +10,7 @@ import pytest
 
 from rollouts.kube.objects import Manifest
 from rollouts.testing.router_contract import FOREIGN, Live, RouterCase, RouterContract, applied
-from rollouts.traffic.app_mesh import HASH_LABEL, AppMesh
+from rollouts.traffic.app_mesh import HASH_LABEL, MANAGED_BY, AppMesh
 from rollouts.traffic.router import TrafficError, TrafficIntent
 from tests.unit.traffic.routes import INTENT
 
@@ -99,6 +99,48 @@ def test_nodes_select_the_versions_before_weights_lead_there() -> None:
     assert [edit.kind for edit in edits] == ["VirtualNode", "VirtualNode", "VirtualRouter"]
     labels = [edit.body["spec"]["podSelector"]["matchLabels"] for edit in edits[:2]]
     assert labels == [{"app": FOREIGN, HASH_LABEL: "c2"}, {"app": FOREIGN, HASH_LABEL: "s1"}]
+
+
+def hashes(live: Live) -> dict[str, str]:
+    """Return what each node selects."""
+    nodes = [obj for obj in live if obj["kind"] == "VirtualNode"]
+    return {
+        obj["metadata"]["name"]: obj["spec"]["podSelector"]["matchLabels"].get(HASH_LABEL, "")
+        for obj in nodes
+    }
+
+
+@pytest.mark.parametrize(
+    ("intent", "stable", "canary"),
+    [
+        pytest.param({"stable_hash": "a", "canary_hash": "a"}, "a", "canary-hash", id="promoted"),
+        pytest.param({"stable_hash": "a", "canary_hash": ""}, "a", "canary-hash", id="no-canary"),
+        pytest.param({"stable_hash": "", "canary_hash": "a"}, "stable-hash", "a", id="first-version"),
+        pytest.param({"stable_hash": "", "canary_hash": ""}, "stable-hash", "canary-hash", id="none"),
+        pytest.param(
+            {"stable_hash": "a", "canary_hash": "a", "canary_weight": 100}, "a", "a", id="still-weighted"
+        ),
+    ],
+)
+def test_two_nodes_never_select_the_same_pods_while_one_of_them_is_idle(
+    intent: dict[str, Any], stable: str, canary: str
+) -> None:
+    live = objects(router(route("main")))
+    after = applied(live, AppMesh().plan(CONFIG, live, replace(INTENT, **intent)))
+    assert hashes(after) == {"web-stable": stable, "web-canary": canary}
+    marks = [obj["metadata"].get("annotations") for obj in after if obj["kind"] == "VirtualNode"]
+    assert marks == [{MANAGED_BY: "web"}] * 2
+
+
+def test_a_canary_node_falls_idle_after_its_weight_is_gone() -> None:
+    live = objects(router(route("main")))
+    live = applied(
+        live,
+        AppMesh().plan(CONFIG, live, replace(INTENT, canary_weight=100, stable_hash="s1", canary_hash="c2")),
+    )
+    promoted = replace(INTENT, canary_weight=0, stable_hash="c2", canary_hash="c2")
+    names = [edit.name for edit in AppMesh().plan(CONFIG, live, promoted)]
+    assert names == ["web-stable", "web-router", "web-canary"]
 
 
 @pytest.mark.parametrize(

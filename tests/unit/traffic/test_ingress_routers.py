@@ -155,7 +155,7 @@ def test_nginx_creates_a_canary_ingress_owned_by_the_rollout() -> None:
     (edit,) = Nginx().plan(
         config, (ingress(),), replace(INTENT, canary_weight=5, max_weight=200, owner=owner)
     )
-    assert (edit.verb, edit.name) == ("create", "web-web-canary")
+    assert (edit.verb, edit.name, edit.reason) == ("create", "web-web-canary", "CreatingCanaryIngress")
     assert edit.body["metadata"] == {
         "name": "web-web-canary",
         "namespace": "shop",
@@ -200,6 +200,7 @@ def test_nginx_keeps_the_certificates_of_the_stable_ingress() -> None:
     del live[0]["spec"]["tls"]
     (edit,) = Nginx().plan(config, live, intent)
     assert "tls" not in edit.body["spec"]
+    assert edit.reason == "PatchingCanaryIngress"
 
 
 def test_nginx_refuses_what_it_cannot_do() -> None:
@@ -222,6 +223,7 @@ def test_alb_writes_the_action_byte_for_byte() -> None:
     }
     extra = (Destination(service="web-exp", weight=5, pod_hash="h"),)
     (edit,) = Alb().plan(config, (ingress(),), replace(INTENT, canary_weight=10, additional=extra))
+    assert edit.reason == "PatchingALBIngress"
     assert edit.body["metadata"]["annotations"][ACTION] == (
         '{"Type":"forward","ForwardConfig":{"TargetGroups":['
         '{"ServiceName":"web-canary","ServicePort":"443","Weight":10},'

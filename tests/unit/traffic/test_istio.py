@@ -11,7 +11,7 @@ import pytest
 from rollouts.kube.objects import Manifest
 from rollouts.testing.router_contract import FOREIGN, Live, RouterCase, RouterContract, applied
 from rollouts.traffic.istio import HASH_LABEL, MANAGED_BY, Istio
-from rollouts.traffic.router import Destination, TrafficError, TrafficIntent
+from rollouts.traffic.router import Destination, HeaderMatch, HeaderRoute, TrafficError, TrafficIntent
 from tests.unit.traffic.routes import HEADER, INTENT, MIRROR
 
 
@@ -154,6 +154,7 @@ def test_subsets_are_written_before_weights_and_carry_the_hashes() -> None:
     intent = replace(INTENT, canary_weight=20, stable_hash="s1", canary_hash="c2")
     edits = Istio().plan(config, (virtual_service(http=http), destination_rule()), intent)
     assert [edit.kind for edit in edits] == ["DestinationRule", "VirtualService"]
+    assert [edit.reason for edit in edits] == ["UpdatedDestinationRule", "Updated VirtualService"]
     subsets = {subset["name"]: subset["labels"] for subset in edits[0].body["spec"]["subsets"]}
     assert subsets == {"stable": {"app": FOREIGN, HASH_LABEL: "s1"}, "canary": {HASH_LABEL: "c2"}}
     assert edits[0].body["metadata"]["annotations"] == {MANAGED_BY: "web"}
@@ -198,3 +199,67 @@ def test_the_versions_of_an_experiment_get_the_additional_subsets() -> None:
         d["destination"]["subset"]: d["weight"] for d in edits[1].body["spec"]["http"][0]["route"]
     }
     assert weights_by_subset == {"stable": 73, "canary": 20, "candidate": 7}
+
+
+def test_any_header_of_a_step_leads_to_the_canary() -> None:
+    http = [{"match": [{"uri": {"prefix": "/a"}}, {"uri": {"prefix": "/b"}}], "route": pair()}]
+    step = HeaderRoute(
+        name="to-canary", matches=(HeaderMatch(header="a", exact="1"), HeaderMatch(header="b", prefix="2"))
+    )
+    intent = replace(INTENT, canary_weight=20, header_routes=(step,))
+    (obj,) = after((virtual_service(http=http),), intent, {"virtualService": {"name": "web"}})
+    assert obj["spec"]["http"][0]["match"] == [
+        {"uri": {"prefix": "/a"}, "headers": {"a": {"exact": "1"}}},
+        {"uri": {"prefix": "/b"}, "headers": {"a": {"exact": "1"}}},
+        {"uri": {"prefix": "/a"}, "headers": {"b": {"prefix": "2"}}},
+        {"uri": {"prefix": "/b"}, "headers": {"b": {"prefix": "2"}}},
+    ]
+
+
+def test_a_subset_without_a_version_loses_the_hash_of_the_last_one() -> None:
+    http = [{"route": [to("web", 100, subset="stable"), to("web", 0, subset="canary")]}]
+    rule = {"name": "web", "canarySubsetName": "canary", "stableSubsetName": "stable"}
+    config = {"virtualService": {"name": "web"}, "destinationRule": rule}
+    live = (virtual_service(http=http), destination_rule())
+    live = after(live, replace(INTENT, canary_weight=20, stable_hash="s1", canary_hash="c2"), config)
+    (_, found) = after(live, replace(INTENT, canary_weight=0, stable_hash="", canary_hash="n1"), config)
+    subsets = {subset["name"]: subset["labels"] for subset in found["spec"]["subsets"]}
+    assert subsets == {"stable": {"app": FOREIGN}, "canary": {HASH_LABEL: "n1"}}
+
+
+def test_the_only_tls_route_follows_an_http_route_that_is_named() -> None:
+    http = [{"name": "main", "route": pair()}, {"name": "docs", "route": [to("docs", 100)]}]
+    tls = [{"match": [{"port": 443, "sniHosts": ["web"]}], "route": pair()}]
+    live = virtual_service(http=http, tls=tls, tcp=[{"route": [to("db", 100)]}])
+    config = {"virtualService": {"name": "web", "routes": ["main"]}}
+    (obj,) = after((live,), replace(INTENT, canary_weight=20), config)
+    assert [d["weight"] for d in obj["spec"]["tls"][0]["route"]] == [80, 20]
+    assert [d["weight"] for d in obj["spec"]["http"][0]["route"]] == [80, 20]
+    assert obj["spec"]["tcp"] == live["spec"]["tcp"]
+
+
+@pytest.mark.parametrize(
+    ("matches", "chosen"),
+    [
+        pytest.param([{"port": 443, "sniHosts": ["b", "a"]}], True, id="one-match"),
+        pytest.param(
+            [{"port": 443, "sniHosts": ["a"]}, {"port": 443, "sniHosts": ["b"]}], True, id="over-matches"
+        ),
+        pytest.param(
+            [{"port": 443, "sniHosts": ["a"]}, {"port": 444, "sniHosts": ["b"]}], False, id="two-ports"
+        ),
+        pytest.param([{"port": 443, "sniHosts": ["a"]}], False, id="fewer-hosts"),
+        pytest.param([{"port": 80, "sniHosts": ["a", "b"]}], False, id="another-port"),
+    ],
+)
+def test_a_tls_route_is_found_by_its_port_and_all_its_hosts(matches: list[Manifest], chosen: bool) -> None:
+    live = virtual_service(tls=[{"match": matches, "route": pair()}, {"route": pair()}])
+    config = {"virtualService": {"name": "web", "tlsRoutes": [{"port": 443, "sniHosts": ["a", "b"]}]}}
+    intent = replace(INTENT, canary_weight=20)
+    if not chosen:
+        with pytest.raises(TrafficError, match="no route fits tlsRoutes"):
+            Istio().plan(config, (live,), intent)
+        return
+    (obj,) = after((live,), intent, config)
+    assert [d["weight"] for d in obj["spec"]["tls"][0]["route"]] == [80, 20]
+    assert obj["spec"]["tls"][1] == live["spec"]["tls"][1]

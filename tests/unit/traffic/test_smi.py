@@ -51,6 +51,7 @@ def test_a_missing_split_is_created_for_the_rollout() -> None:
     (edit,) = Smi().plan(config, (), replace(INTENT, canary_weight=10, owner=owner))
     assert (edit.verb, edit.name, edit.group) == ("create", "own", "split.smi-spec.io")
     assert edit.version == "", "in whichever version the cluster serves"
+    assert edit.reason == "TrafficSplitCreated"
     assert edit.body["metadata"]["ownerReferences"] == [owner]
     assert edit.body["spec"] == {
         "service": "web-root",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rollouts.api.argoproj import rollout as api
-from rollouts.controllers.rollout.actions import EditRoute
+from rollouts.controllers.rollout.actions import EditRoute, Event
 from rollouts.controllers.rollout.decide import experiment, guided, in_force
 from rollouts.controllers.rollout.decide.draft import Draft, Traffic
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight, weight_before
@@ -82,7 +82,8 @@ def _follow_router(
     in_force.tell_foreign_weight(d, view, state, intent, edits)
     raises = intent.canary_weight is not None and intent.canary_weight > live
     for edit in edits:
-        d.do(EditRoute(router=view.name, edit=edit, raises=raises))
+        event = Event(edit.reason, edit.summary) if edit.reason else None
+        d.do(EditRoute(router=view.name, edit=edit, raises=raises, event=event))
     return bool(edits)
 
 
