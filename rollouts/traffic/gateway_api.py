@@ -120,11 +120,14 @@ def _edit(config: GatewayConfig, target: Target, intent: TrafficIntent) -> Edit 
     if target.wanted.extra_rules:
         added = rules.managed_rules(place, [rule for rule in weighed if place.is_source(rule)])
     _refuse_taken_names(target, own, added)
-    # First, since a mirror rule can match exactly what its source matches, and then the first one wins.
+    # A header rule wins wherever it stands, and the plugin puts it last. A mirror rule can match exactly what
+    # its source matches, and then the first one wins.
+    first = bool(added and intent.mirror_routes)
     body = copy.deepcopy(target.live)
-    if not _says(place, live, added, weighed):
-        rules.check_limits(target, added + weighed)
-        body["spec"]["rules"] = copy.deepcopy(added + weighed)
+    if not _says(place, live, added, weighed, first=first):
+        wanted = added + weighed if first else weighed + added
+        rules.check_limits(target, wanted)
+        body["spec"]["rules"] = copy.deepcopy(wanted)
     _mark(config, target, intent, added, body)
     if body == target.live:
         return None
@@ -150,12 +153,17 @@ def _summary(target: Target, intent: TrafficIntent, added: Sequence[Manifest]) -
 
 
 def _says(
-    place: rules.Place, live: Sequence[Manifest], added: Sequence[Manifest], own: Sequence[Manifest]
+    place: rules.Place,
+    live: Sequence[Manifest],
+    added: Sequence[Manifest],
+    own: Sequence[Manifest],
+    *,
+    first: bool,
 ) -> bool:
-    """Tell whether the live rules say it already: ours first, whatever other rollouts have in between."""
+    """Tell whether the live rules say it already, whatever other rollouts have in between."""
     managed = [i for i, rule in enumerate(live) if place.is_managed(rule)]
     sources = [i for i, rule in enumerate(live) if i not in managed and place.is_source(rule)]
-    if len(managed) != len(added) or (managed and sources and managed[-1] > sources[0]):
+    if len(managed) != len(added) or (first and managed and sources and managed[-1] > sources[0]):
         return False
     written = all(_same(live[i], want) for i, want in zip(managed, added, strict=True))
     return written and [rule for i, rule in enumerate(live) if i not in managed] == list(own)

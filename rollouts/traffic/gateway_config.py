@@ -21,6 +21,9 @@ PATH = f'{ROOT}.plugins["{NAME}"]'
 DEFAULT_LABEL_KEY = "rollouts.argoproj.io/gatewayapi-canary"
 DEFAULT_LABEL_VALUE = "in-progress"
 
+_BOOKKEEPING = frozenset({"configMap", "activeRolloutsAnnotationKey"})
+"""Where versions of the plugin keep what is in progress; we keep a record of our own."""
+
 _NO_ROUTES = (
     "No routes configured. At least one of 'httpRoutes', 'grpcRoutes', 'tcpRoutes', 'tlsRoutes', "
     "'httpRoute', 'grpcRoute', 'tcpRoute' or 'tlsRoute' must be set"
@@ -105,8 +108,8 @@ class Target:
 
 
 def read_config(raw: Config) -> GatewayConfig:
-    """Parse the configuration. ``configMap`` of plugin versions before 0.13 is tolerated and unused."""
-    return parse(GatewayConfig, dict(raw), PATH, tolerated=frozenset({"configMap"}))
+    """Parse the configuration. Names of the plugin's own bookkeeping are tolerated and unused."""
+    return parse(GatewayConfig, dict(raw), PATH, tolerated=_BOOKKEEPING)
 
 
 def needs(config: GatewayConfig, intent: TrafficIntent) -> tuple[Need, ...]:

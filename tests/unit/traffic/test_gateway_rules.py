@@ -85,7 +85,7 @@ def test_a_header_rule_keeps_everything_of_its_source() -> None:
     )
     source["backendRefs"][1]["namespace"] = "shop"
     obj = after(route([source]), at(0, header_routes=(HEADER,)))
-    added, kept = obj["spec"]["rules"]
+    kept, added = obj["spec"]["rules"]
     assert added == {
         **copy.deepcopy(source),
         "name": "to-canary",
@@ -111,20 +111,41 @@ def test_a_header_rule_keeps_everything_of_its_source() -> None:
 def test_header_values_are_written_as(match: dict, written: dict) -> None:
     step = HeaderRoute(name="to-canary", matches=(HeaderMatch(header="h", **match),))
     obj = after(route([rule()]), at(0, header_routes=(step,)))
-    assert obj["spec"]["rules"][0]["matches"] == [{"headers": [{"name": "h", **written}]}]
+    assert obj["spec"]["rules"][1]["matches"] == [{"headers": [{"name": "h", **written}]}]
 
 
 def test_each_rule_with_both_services_gets_a_header_rule() -> None:
     rules = [rule(matches=[prefix("/a")]), {"backendRefs": [ref("docs")]}, rule(matches=[prefix("/b")])]
     obj = after(route(rules), at(0, header_routes=(HEADER,)))
-    assert names(obj) == ["to-canary", "to-canary-1", None, None, None]
+    assert names(obj) == [None, None, None, "to-canary", "to-canary-1"]
 
 
 def test_two_steps_with_one_header_name_are_both_live_in_the_order_of_managed_routes() -> None:
     first = HeaderRoute(name="a", matches=(HeaderMatch(header="x", exact="1"),))
     second = HeaderRoute(name="b", matches=(HeaderMatch(header="x", exact="2"),))
     obj = after(route([rule()]), at(0, header_routes=(first, second), managed_routes=("b", "a")))
-    assert names(obj) == ["b", "a", None]
+    assert names(obj) == [None, "b", "a"]
+
+
+def test_header_rules_stand_last_as_the_plugin_has_them_and_where_they_stand_they_stay() -> None:
+    intent = at(20, header_routes=(HEADER,))
+    live = after(route([rule(matches=[prefix("/")])]), intent)
+    assert names(live) == [None, "to-canary"]
+    live["spec"]["rules"].reverse()
+    assert GatewayApi().plan(CONFIG, (live,), intent) == ()
+    assert names(after(live, at(40, header_routes=(HEADER,)))) == [None, "to-canary"]
+
+
+def test_a_mirror_rule_brings_all_managed_rules_to_the_front() -> None:
+    live = after(route([rule()]), at(20, header_routes=(HEADER,)))
+    both = after(live, at(20, header_routes=(HEADER,), mirror_routes=(MIRROR,)))
+    assert names(both) == ["to-canary", "copies", None]
+    assert names(after(both, at(40, header_routes=(HEADER,)))) == [None, "to-canary"]
+
+
+def test_bookkeeping_of_other_versions_of_the_plugin_is_tolerated() -> None:
+    config = {**CONFIG, "configMap": "some", "activeRolloutsAnnotationKey": "example.com/active"}
+    assert shares(after(route([rule()]), at(20), config)["spec"]["rules"][0])["web-canary"] == 20
 
 
 def test_a_header_that_the_rule_matches_already_is_refused() -> None:
@@ -182,8 +203,7 @@ def test_managed_rules_of_a_plugin_midway_are_taken_over() -> None:
     }
     live = route([rule(80, 20, matches=[prefix("/")]), plugin], labels={LABEL: "in-progress"})
     taken = after(live, at(20, header_routes=(HEADER,)))
-    assert names(taken) == ["to-canary", None]
-    assert taken["spec"]["rules"] == [plugin, live["spec"]["rules"][0]]
+    assert taken["spec"] == live["spec"], "not a rule is written anew"
     over = after(taken, at(0))
     assert names(over) == [None]
     assert over["metadata"].get("labels") is None
@@ -216,7 +236,7 @@ def test_two_rollouts_share_a_route_without_a_fight() -> None:
         assert GatewayApi().plan(CONFIG, (live,), intent) == ()
     half = after(live, at(0))
     assert LABEL in half["metadata"]["labels"]
-    assert names(half) == ["api-users", None, None]
+    assert names(half) == [None, None, "api-users"]
     ended = after(half, replace(two, canary_weight=0, header_routes=()))
     assert "labels" not in ended["metadata"]
 
