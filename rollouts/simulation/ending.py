@@ -31,6 +31,7 @@ def ending(mirror: Mirror, rollout: ReadOnly) -> Mapping[str, Any]:
         ),
         "pods": dict(Counter(images.get(hash_of(pod), "?") for pod in mirror.all("pods").values())),
         "services": {name: images.get(mirror.selects(name), "") for name in sorted(mirror.all("services"))},
+        "configs": sorted(mirror.all("configmaps")),
         "weights": {name: backend_weights(route) for name, route in mirror.all("httproutes").items()},
         "analyses": analyses(mirror.all("analysisruns").values()),
         "experiments": sorted(

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 from rollouts.clock import Clock
 from rollouts.embedded.store import Change, Collection
-from rollouts.kube.objects import HTTP_ROUTES, ROLLOUTS, Manifest, ReadOnly, Resource, generation, uid_of
+from rollouts.kube.objects import (
+    HTTP_ROUTES,
+    ROLLOUTS,
+    Manifest,
+    ReadOnly,
+    Resource,
+    annotations_of,
+    generation,
+    uid_of,
+)
 from rollouts.simulation.mirror import (
     Mirror,
     backend_weights,
@@ -16,7 +25,9 @@ from rollouts.simulation.mirror import (
     route_name,
     strategy_of,
 )
+from rollouts.workloads import labels
 from rollouts.workloads.canary_scale import bounds
+from rollouts.workloads.configcopies import references
 
 
 class Invariants:
@@ -82,6 +93,9 @@ class Invariants:
         if plural == "replicasets":
             yield from self._shrunk(rollout, change)
             yield from self._surge(rollout)
+            yield from self._without_config(rollout)
+        if plural == "configmaps":
+            yield from self._without_config(rollout)
         if plural == "httproutes":
             yield from self._risen(rollout, change)
         if plural in ("pods", "services", "httproutes"):
@@ -98,6 +112,16 @@ class Invariants:
             for service, pod_hash in self.mirror.reached(rollout):
                 if pod_hash == hash_of(before):
                     yield f"ReplicaSet {change.key.name} shrank to 0 while Service {service} reaches it"
+
+    def _without_config(self, rollout: ReadOnly) -> Iterator[str]:
+        """Where config is tracked, no version asks for pods before all that they mount is there."""
+        if labels.TRACK_CONFIG not in annotations_of(rollout):
+            return
+        for name, rs in self.mirror.all("replicasets").items():
+            template = (rs.get("spec") or {}).get("template") or {}
+            missing = set(references(template)) - set(self.mirror.all("configmaps"))
+            if desired(rs) > 0 and missing:
+                yield f"ReplicaSet {name} has pods and there is no ConfigMap {', '.join(sorted(missing))}"
 
     def _empty(self, rollout: ReadOnly) -> Iterator[str]:
         """No traffic goes to a version without a ready pod."""

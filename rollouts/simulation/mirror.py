@@ -10,7 +10,7 @@ from rollouts.kube.objects import ReadOnly, is_deleting, labels_of, metadata
 from rollouts.workloads.labels import POD_TEMPLATE_HASH
 
 KINDS = frozenset(
-    {"rollouts", "replicasets", "services", "httproutes", "pods", "analysisruns", "experiments"}
+    {"rollouts", "replicasets", "services", "httproutes", "pods", "analysisruns", "experiments", "configmaps"}
 )
 
 

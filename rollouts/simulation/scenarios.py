@@ -6,9 +6,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollouts.kube.objects import ANALYSIS_TEMPLATES, HTTP_ROUTES, ROLLOUTS, SERVICES, Manifest, Resource
+from rollouts.kube.objects import (
+    ANALYSIS_TEMPLATES,
+    CONFIGMAPS,
+    HTTP_ROUTES,
+    ROLLOUTS,
+    SERVICES,
+    Manifest,
+    Resource,
+)
 from rollouts.simulation.backend import BAD, GOOD
 from rollouts.simulation.world import NAME, World
+from rollouts.workloads import labels
 
 Script = Callable[[World], Awaitable[None]]
 
@@ -42,6 +51,8 @@ class Scenario:
     stable: str = "v2"
     replicas: int = 3
     more: Mapping[str, Any] = field(default_factory=dict)
+    config: bool = False
+    """Whether pods mount a ConfigMap whose content belongs to the version."""
 
     async def begin(self, world: World) -> None:
         """Create everything at v1 and wait until it is Healthy."""
@@ -63,6 +74,8 @@ class Scenario:
         found += [(ANALYSIS_TEMPLATES, template("errors", 2)), (ANALYSIS_TEMPLATES, template("always", None))]
         if "trafficRouting" in self.strategy_fields:
             found.append((HTTP_ROUTES, route()))
+        if self.config:
+            found.append((CONFIGMAPS, {"metadata": {"name": NAME}, "data": {"level": "info"}}))
         return [*found, (ROLLOUTS, self.rollout())]
 
     @property
@@ -74,14 +87,16 @@ class Scenario:
     def rollout(self) -> Manifest:
         """Return the Rollout at v1."""
         container = {"name": NAME, "image": f"{NAME}:v1", "ports": [{"containerPort": 80}]}
+        volumes = {"volumes": [{"name": "config", "configMap": {"name": NAME}}]} if self.config else {}
+        notes = {"annotations": {labels.TRACK_CONFIG: "true"}} if self.config else {}
         return {
-            "metadata": {"name": NAME},
+            "metadata": {"name": NAME, **notes},
             "spec": {
                 "replicas": self.replicas,
                 "selector": {"matchLabels": {"app": NAME}},
                 "template": {
                     "metadata": {"labels": {"app": NAME}},
-                    "spec": {"containers": [container]},
+                    "spec": {"containers": [container], **volumes},
                 },
                 "strategy": self.strategy,
                 **self.more,
@@ -241,6 +256,13 @@ async def scale(world: World) -> None:
     await world.spec(replicas=2)
 
 
+async def config_then_image(world: World) -> None:
+    """Change the config, and bring v2 in while that is under way."""
+    await world.config(level="debug")
+    await world.step(2)
+    await world.deploy("v2")
+
+
 MANUAL: Steps = [{"setWeight": 30}, {"pause": {}}]
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -293,5 +315,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "blue-green-abort", blue_green(autoPromotionEnabled=False), abort_blue_green, "Degraded", "v1"
         ),
+        Scenario("routed-config", routed(STEPS), config_then_image, config=True),
     )
 }

@@ -20,7 +20,7 @@ from rollouts.embedded.gateway.definition import http_route_definition
 from rollouts.embedded.store import Change, Collection
 from rollouts.embedded.workloads import WorkloadSimulator
 from rollouts.kube.api import PatchKind
-from rollouts.kube.objects import NAMESPACES, ROLLOUTS, Manifest, ReadOnly, Resource, generation
+from rollouts.kube.objects import CONFIGMAPS, NAMESPACES, ROLLOUTS, Manifest, ReadOnly, Resource, generation
 from rollouts.simulation.backend import ScriptedBackend
 from rollouts.simulation.chance import SeededRandomness
 from rollouts.simulation.faults import Plan, Smooth, Write
@@ -167,6 +167,11 @@ class World:
         """Patch the Rollout's spec."""
         self.trace.say("user", f"spec {fields}")
         await self.api.patch(ROLLOUTS, NAMESPACE, NAME, {"spec": fields}, kind=PatchKind.MERGE)
+
+    async def config(self, **data: str) -> None:
+        """Change what is in the ConfigMap that the pods mount."""
+        self.trace.say("user", f"config {data}")
+        await self.api.patch(CONFIGMAPS, NAMESPACE, NAME, {"data": data}, kind=PatchKind.MERGE)
 
     async def status(self, **fields: Any) -> None:
         """Patch the Rollout's status, as ``kubectl argo rollouts`` does."""

@@ -29,6 +29,10 @@ BUDGET_OVERRIDE = "rollouts.dev/budget-override"
 """Ours, on a Rollout: "reason; until=time", a person's word that a new version starts all the same."""
 BUDGET_VERDICT = "rollouts.dev/budget-verdict"
 """Ours, on a ReplicaSet: why its version was started although the error budget was not well."""
+TRACK_CONFIG = "rollouts.dev/track-config"
+"""Ours, opt-in on a Rollout: "true", or the ConfigMaps whose content is part of a version."""
+CONFIG_SOURCE = "rollouts.dev/config-source"
+"""Ours, on a ConfigMap: which one it is an immutable copy of."""
 ATTEMPT = "rollouts.dev/attempt"
 """Ours: which try of a revision an object belongs to; a retry never reads yesterday's verdict."""
 ANALYSES = "rollouts.dev/analyses"
@@ -43,7 +47,7 @@ APPLIED_SHAPE = "rollouts.dev/applied-shape"
 NOT_COPIED = frozenset(
     {
         *(LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, WORKLOAD_GENERATION, NOTIFIED),
-        *(ATTEMPT, APPLIED_SHAPE, BAKE, BAKING, BUDGET_GATE, BUDGET_OVERRIDE, BUDGET_VERDICT),
+        *(ATTEMPT, APPLIED_SHAPE, TRACK_CONFIG, BAKE, BAKING, BUDGET_GATE, BUDGET_OVERRIDE, BUDGET_VERDICT),
     }
 )
 """Annotations of a Rollout that its ReplicaSets do not get."""

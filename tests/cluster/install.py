@@ -40,7 +40,7 @@ def _overlay(folder: Path) -> Path:
         "kind": "Kustomization",
         "namespace": SYSTEM_NAMESPACE,
         "resources": [f"{shipped}/cluster"],
-        "components": [f"{shipped}/components/git-sync"],
+        "components": [f"{shipped}/components/{name}" for name in ("git-sync", "track-config")],
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
     return folder

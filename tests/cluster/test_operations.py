@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.contenders import Contender
 from tests.cluster.control_plane import RealCluster
+from tests.cluster.crds import OURS, PEERS
 from tests.cluster.harness import apply
 from tests.cluster.moving import APPS, ARGO, CORE, Place
 from tests.cluster.processes import wait_until
+from tests.cluster.rest import RestError
 from tests.cluster.samples import Object, deployment, pod_template, rollout
 
 APP = "shop"
@@ -218,6 +221,44 @@ def owner_taken_away(place: Place) -> None:
     assert len(place.list(APPS, "replicasets")) == len(sets)
 
 
+def tracked_config(place: Place) -> None:
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}, "data": {"level": "info"}}
+    body = canary()
+    body["metadata"]["annotations"] = {"rollouts.dev/track-config": "true"}
+    pod = body["spec"]["template"]["spec"]
+    pod["volumes"] = [{"name": "config", "configMap": {"name": "web"}}]
+    apply(place.cluster, place.name, [config])
+    begin(place, body)
+    place.cluster.admin.merge(place.path(CORE, "configmaps", "web"), {"data": {"level": "debug"}})
+    place.wait("the pause", phase="Paused", currentStepIndex=1)
+    command(place, "promote", APP)
+    place.wait("the new config Healthy", phase="Healthy")
+    assert mounted(place) == {"1": "info", "2": "debug"}
+    command(place, "undo", APP)
+    place.wait("the pause of the old config", phase="Paused")
+    assert mounted(place) == {"2": "debug", "3": "info"}
+    copies = place.path(CORE, "configmaps")
+    newest = next(o for o in place.list(CORE, "configmaps") if o.get("immutable"))
+    with pytest.raises(RestError, match=r"(?i)immutable|forbidden"):
+        place.cluster.admin.merge(f"{copies}/{newest['metadata']['name']}", {"data": {"level": "error"}})
+    place.cluster.kubectl("delete", "-n", place.name, "rollout", APP, "--wait=false")
+    wait_until(
+        lambda: not [o for o in place.list(CORE, "configmaps") if o.get("immutable")],
+        seconds=30, what="the copies to go with their versions",
+    )  # fmt: skip
+
+
+def mounted(place: Place) -> dict[str, str]:
+    """Return by revision what a ReplicaSet's pods find in their config."""
+    found = {}
+    for rs in place.list(APPS, "replicasets"):
+        (volume,) = rs["spec"]["template"]["spec"]["volumes"]
+        config = place.cluster.admin.get(place.path(CORE, "configmaps", volume["configMap"]["name"]))
+        assert config["immutable"] is True
+        found[rs["metadata"]["annotations"]["rollout.argoproj.io/revision"]] = config["data"]["level"]
+    return found
+
+
 STORIES: dict[str, Callable[[Place], None]] = {
     "set image, promote, undo": image_promote_undo,
     "promote --full": promote_full,
@@ -231,29 +272,51 @@ STORIES: dict[str, Callable[[Place], None]] = {
     "workloadRef progressively": workload("progressively"),
     "events in order": events_in_order,
     "owner taken away": owner_taken_away,
+    "tracked config": tracked_config,
 }
+
+
+WITH_PEERS_CRDS = (
+    "set image, promote, undo", "restart within a budget", "progressDeadlineAbort", "step plugin",
+    "odd template", "scaled by an autoscaler", "workloadRef onsuccess",
+)  # fmt: skip
+"""What the schema has a say in: subresources, free status, numbers that are spelled in many ways."""
+CHOSEN = {OURS: tuple(STORIES), PEERS: WITH_PEERS_CRDS}
 
 
 @pytest.fixture(scope="module")
 def stories(
-    leaderless: RealCluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[None]]]:
-    """Play every story in a namespace and a thread of its own, under one controller with a step plugin."""
+    leaderless_by_crds: Mapping[str, RealCluster], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[tuple[str, str], Future[None]]]:
+    """Play every story in a namespace and a thread of its own, under one controller for each CRDs."""
     folder = tmp_path_factory.mktemp("operations")
     register_plugin(folder / "site")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder / "site"))
-        process = Contender(leaderless, folder, "operations").start()
-    mark = leaderless.audit.mark()
-    places = {name: Place(leaderless, leaderless.new_namespace("operation")) for name in STORIES}
+    with ThreadPoolExecutor(sum(map(len, CHOSEN.values()))) as pool, ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(folder / "site"))
+            played = {
+                (crds, name): future
+                for crds, cluster in leaderless_by_crds.items()
+                for name, future in stack.enter_context(playing(crds, cluster, folder, pool)).items()
+            }
+        yield played
+        wait(played.values())
+
+
+@contextmanager
+def playing(
+    crds: str, cluster: RealCluster, folder: Path, pool: ThreadPoolExecutor
+) -> Iterator[dict[str, Future[None]]]:
+    process = Contender(cluster, folder, f"operations-{crds}").start()
+    mark = cluster.audit.mark()
+    places = {name: Place(cluster, cluster.new_namespace("operation")) for name in CHOSEN[crds]}
     try:
-        with ThreadPoolExecutor(len(STORIES)) as pool:
-            yield {name: pool.submit(STORIES[name], places[name]) for name in STORIES}
-        leaderless.audit.assert_nothing_forbidden(process.user, since=mark)
+        yield {name: pool.submit(STORIES[name], place) for name, place in places.items()}
+        cluster.audit.assert_nothing_forbidden(process.user, since=mark)
     finally:
         code = process.stop()
         for place in places.values():
-            leaderless.delete_namespace(place.name)
+            cluster.delete_namespace(place.name)
     assert code == 0, process.process.tail()
 
 
@@ -267,5 +330,13 @@ def register_plugin(site: Path) -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_it_works_on_a_real_api_server(stories: dict[str, Future[None]], name: str) -> None:
-    stories[name].result(timeout=150)
+def test_it_works_on_a_real_api_server(stories: Mapping[tuple[str, str], Future[None]], name: str) -> None:
+    stories[OURS, name].result(timeout=150)
+
+
+@pytest.mark.lane("real-cluster", "upstream-data")
+@pytest.mark.parametrize("name", WITH_PEERS_CRDS)
+def test_it_works_with_the_peers_definitions(
+    stories: Mapping[tuple[str, str], Future[None]], name: str
+) -> None:
+    stories[PEERS, name].result(timeout=150)

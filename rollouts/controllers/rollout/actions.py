@@ -76,6 +76,27 @@ class AdoptReplicaSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyConfig:
+    """Make the immutable copy of a ConfigMap, if its content still has this digest."""
+
+    name: str
+    source: str
+    digest: str
+    owner: Manifest
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnConfigCopy:
+    """Let a version be an owner of a copy that is there; ``owners`` are all of its owners then."""
+
+    name: str
+    uid: str
+    version: str
+    owners: tuple[Manifest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteReplicaSet:
     """Remove an old revision that has no pods."""
 
@@ -185,6 +206,8 @@ Action = (
     | PatchReplicaSet
     | DecoratePods
     | AdoptReplicaSet
+    | CopyConfig
+    | OwnConfigCopy
     | DeleteReplicaSet
     | SwitchService
     | EditRoute

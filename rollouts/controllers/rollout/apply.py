@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from rollouts.controllers.rollout.actions import (
     Action,
     AdoptReplicaSet,
+    CopyConfig,
     CreateAnalysisRun,
     CreateExperiment,
     CreateReplicaSet,
@@ -19,6 +20,7 @@ from rollouts.controllers.rollout.actions import (
     EditRoute,
     Event,
     EvictPod,
+    OwnConfigCopy,
     PatchReplicaSet,
     PatchRollout,
     ScaleWorkload,
@@ -33,7 +35,7 @@ from rollouts.kube.api import KubeApi
 from rollouts.kube.mergepatch import merge_patch
 from rollouts.kube.objects import Manifest, Resource
 from rollouts.traffic.router import Edit
-from rollouts.workloads import labels
+from rollouts.workloads import configcopies, labels
 
 FIELD_MANAGER = "rollouts-controller"
 
@@ -122,6 +124,12 @@ class Apply:
                 meta = {"uid": action.uid, "resourceVersion": action.version}
                 owners = {"metadata": {**meta, "ownerReferences": list(action.owners)}}
                 await self._patch(objects.REPLICASETS, action.name, owners)
+            case CopyConfig():
+                await self._copy_config(action)
+            case OwnConfigCopy():
+                meta = {"uid": action.uid, "resourceVersion": action.version}
+                owners = {"metadata": {**meta, "ownerReferences": list(action.owners)}}
+                await self._patch(objects.CONFIGMAPS, action.name, owners)
             case DeleteReplicaSet():
                 await self._delete(objects.REPLICASETS, action.name, action.uid)
             case DeleteAnalysisRun():
@@ -163,6 +171,19 @@ class Apply:
             labels.ATTEMPT
         )
         return owner is not None and owner.get("uid") == objects.uid_of(self._s.manifest) and same_try
+
+    async def _copy_config(self, action: CopyConfig) -> None:
+        """Copy what is live now: the cache keeps digests alone. Raises Conflict when it has changed."""
+        source = await self._api.get(objects.CONFIGMAPS, self._s.namespace, action.source)
+        if configcopies.digest_of(source) != action.digest:
+            raise errors.Conflict(f"ConfigMap {action.source} has changed meanwhile", status=409)
+        body = configcopies.build_copy(source, action.name, action.owner)
+        try:
+            await self._api.create(objects.CONFIGMAPS, self._s.namespace, body, field_manager=FIELD_MANAGER)
+        except errors.AlreadyExists:
+            there = await self._api.get(objects.CONFIGMAPS, self._s.namespace, action.name)
+            if not configcopies.is_copy(there, action.source, action.digest):
+                raise
 
     async def _delete(self, resource: Resource, name: str, uid: str) -> None:
         try:

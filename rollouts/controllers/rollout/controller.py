@@ -41,7 +41,7 @@ from rollouts.runtime.reconciler import Request, Result
 from rollouts.runtime.worker import Controller, KeysOf, Watch, owned_by
 from rollouts.settings import Settings
 from rollouts.traffic.registry import third_party_routers
-from rollouts.workloads import labels
+from rollouts.workloads import configcopies, labels
 from rollouts.workloads.selector import format_selector
 
 log = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ def register(manager: Manager, settings: Settings) -> None:
         for key in interests.keys(route):
             manager.enqueue("rollout", key)
 
-    routes = RouteResources(cache, wake)
+    routes = RouteResources(cache, wake, {objects.CONFIGMAPS: configcopies.project})
     observer = Observer(cache, routes.find, third_party_routers(), interests)
     owner = owned_by(objects.ROLLOUTS)
     watches = [

@@ -15,7 +15,7 @@ from rollouts.api.argoproj import rollout as api
 from rollouts.api.argoproj.validation import invalid_spec_message, validate_rollout
 from rollouts.api.fields import inactive_fields, unknown_fields_with_hints
 from rollouts.api.selectors import matches
-from rollouts.controllers.rollout import workload_ref
+from rollouts.controllers.rollout import tracking, workload_ref
 from rollouts.controllers.rollout.budget import asked_for, gate_of
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.traffic import intent_for
@@ -95,12 +95,14 @@ class Observer:
         self._interests = interests or Interests()
         self._parsed: dict[str, tuple[int, _Parsed]] = {}
         self._settling = Settling()
+        self._config_changes = tracking.Changes()
 
     def snapshot(self, key: Key, now: datetime) -> RolloutSnapshot | None:
         """Return the Rollout's snapshot, or None when it is gone or going."""
         manifest = self._cache.get(objects.ROLLOUTS, key.namespace, key.name)
         if manifest is None or objects.is_deleting(manifest):
             self._settling.forget(key)
+            self._config_changes.forget(key)
             return None
         spec, invalid, unknown = self._spec(manifest)
         status = _status(manifest)
@@ -126,6 +128,8 @@ class Observer:
             unknown_fields=unknown,
         )
         snapshot, needs = self._with_workload(snapshot)
+        snapshot, config = tracking.follow(snapshot, self._cache, self._find_resource, self._config_changes)
+        needs += config
         snapshot = self._with_strangers(self._with_orphans(snapshot))
         if snapshot.routed and not snapshot.invalid:
             snapshot, more = self._with_routers(snapshot)

@@ -7,13 +7,14 @@ and no permission is needed, before it is wanted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from rollouts.kube import errors, objects
 from rollouts.kube.api import KubeApi
 from rollouts.kube.informer import InformerCache
 from rollouts.kube.objects import Key, Manifest, Resource
+from rollouts.kube.projections import Projection
 from rollouts.traffic.router import Need
 
 log = logging.getLogger(__name__)
@@ -58,9 +59,12 @@ def _place(need: Need) -> tuple[str, str, str]:
 class RouteResources:
     """Resolves (group, kind) to a watched resource; ``wake`` is called with every object that changes."""
 
-    def __init__(self, cache: InformerCache, wake: Wake) -> None:
+    def __init__(
+        self, cache: InformerCache, wake: Wake, projections: Mapping[Resource, Projection] | None = None
+    ) -> None:
         self._cache = cache
         self._wake = wake
+        self._projections = projections or {}
         self._known: dict[tuple[str, str], Resource] = {}
         self._absent: dict[tuple[str, str], datetime] = {}
         self._wanted: set[tuple[str, str]] = set()
@@ -110,7 +114,7 @@ class RouteResources:
         return found
 
     async def _watch(self, resource: Resource) -> None:
-        self._cache.start(resource)
+        self._cache.start(resource, project=self._projections.get(resource))
         await self._cache.wait_synced(resource)
         self._known[(resource.group, resource.kind)] = resource
         self._absent.pop((resource.group, resource.kind), None)

@@ -133,8 +133,8 @@ class PodView:
 class ConfigCopy:
     """The copy of a ConfigMap that the wanted template names.
 
-    ``version`` is "" while it is not there; ``digest`` is then that of the content it can be made from, "" when
-    nothing has it. ``foreign`` tells that an object of somebody else has the name.
+    ``version`` is "" while it is not there; ``digest`` is then that of the content it can be made from, ""
+    when nothing has it. ``foreign`` tells that an object of somebody else has the name.
     """
 
     name: str
@@ -147,7 +147,7 @@ class ConfigCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class TrackedConfig:
     """The tracked config; ``settles_at`` is until when it may be edited further, None when it is settled."""
 
     copies: tuple[ConfigCopy, ...] = ()
@@ -190,7 +190,7 @@ class RolloutSnapshot:
     inactive_fields: tuple[str, ...] = ()
     unknown_fields: Mapping[str, str] = field(default_factory=dict)
     """By path what was probably meant, "" when nothing is like it."""
-    config: Config = Config()
+    config: TrackedConfig = TrackedConfig()
     instance_id: str = ""
 
     @cached_property
@@ -282,6 +282,8 @@ class RolloutSnapshot:
             return None
         live = [rs for rs in self.replica_sets if not rs.deleting]
         count = self.status.collision_count
+        if self.config.settles_at is not None:
+            return None
         if self.waits_for_running_update or rs_module.find(live, self.status.current_pod_hash) is None:
             return None
         if rs_module.find_by_template([*live, *self.orphans], self.template, count) is not None:

@@ -13,6 +13,7 @@ from rollouts.controllers.rollout.actions import Decision
 from rollouts.controllers.rollout.decide import (
     blue_green,
     canary,
+    config,
     ephemeral,
     experiment,
     gate,
@@ -40,6 +41,7 @@ FIRST: Sequence[Check] = (
     revision.adopt_orphans,
     gate.hold_for_budget,
     revision.create_new_replica_set,
+    config.keep_config_copies,
     revision.number_revision,
     revision.start_changed_version,
     revision.settle_promote_full_and_abort,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollouts.controllers.rollout.actions import Decision
-from rollouts.controllers.rollout.decide import blue_green, gate, plugins, progress
+from rollouts.controllers.rollout.decide import blue_green, config, gate, plugins, progress
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.duration import follow_duration
 from rollouts.controllers.rollout.decide.phase import phase_of
@@ -30,6 +30,7 @@ def conclude(d: Draft) -> Decision:
         follow_duration(d)
     tell_state_changes(d)
     phase, message = phase_of(d.s.spec, d.status, d.s.now)
+    phase, message = config.settling_phase(d, phase, message)
     phase, message = gate.held_phase(d, phase, message)
     d.set("phase", phase)
     d.set("message", message or None)

@@ -20,6 +20,10 @@ def describe(action: act.Action) -> str:  # noqa: C901 - one line per action
             return f"change labels and annotations of the pods of {action.name}"
         case act.AdoptReplicaSet():
             return f"adopt ReplicaSet {action.name}, which no owner controls"
+        case act.CopyConfig():
+            return f"copy ConfigMap {action.source} to {action.name}"
+        case act.OwnConfigCopy():
+            return f"keep ConfigMap {action.name} for one more version"
         case act.DeleteReplicaSet():
             return f"delete ReplicaSet {action.name}, beyond the history limit"
         case act.SwitchService():

@@ -27,6 +27,7 @@ from rollouts.workloads import labels
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 KEY = Key("shop", "web")
 RESOURCES = {
+    "ConfigMap": objects.CONFIGMAPS,
     "HTTPRoute": objects.HTTP_ROUTES,
     "Deployment": objects.DEPLOYMENTS,
     "ServiceLevelObjective": objects.SERVICE_LEVEL_OBJECTIVES,
