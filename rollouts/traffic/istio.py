@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from rollouts.api.argoproj.rollout import IstioRouting, IstioVirtualService
-from rollouts.kube.objects import Manifest, name_of, namespace_of
+from rollouts.kube.objects import Manifest, annotations_of, name_of, namespace_of
 from rollouts.traffic import istio_routes as routes
 from rollouts.traffic.config import ROOT, parse, require
 from rollouts.traffic.istio_routes import Pair
@@ -22,6 +22,7 @@ from rollouts.traffic.router import Config, Edit, Need, TrafficError, TrafficInt
 
 GROUP = "networking.istio.io"
 PATH = f"{ROOT}.istio"
+RULE = (GROUP, "DestinationRule")
 HASH_LABEL = "rollouts-pod-template-hash"
 MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
 
@@ -149,6 +150,15 @@ def _select(subset: Manifest, value: str) -> None:
         labels[HASH_LABEL] = value
     if labels or "labels" in subset:
         subset["labels"] = labels
+
+
+def released(rule: Manifest) -> Manifest:
+    """Return the DestinationRule as it is without a Rollout: no mark, no hash in any subset."""
+    body = copy.deepcopy(rule)
+    body["metadata"]["annotations"] = {k: v for k, v in annotations_of(rule).items() if k != MANAGED_BY}
+    for subset in items(body.get("spec"), "subsets", f"{title(rule)} spec"):
+        _select(subset, "")
+    return body
 
 
 def _mark(body: Manifest, intent: TrafficIntent) -> None:

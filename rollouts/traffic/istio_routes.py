@@ -59,6 +59,8 @@ def selected(
     own = [i for i, route in enumerate(listed) if section != "http" or not is_managed(route, pair.intent)]
     named = bool(config.routes or config.tls_routes or config.tcp_routes)
     own_names = {"http": config.routes, "tls": config.tls_routes, "tcp": config.tcp_routes}[section]
+    if not listed:  # names say which routes of a section to take, not that there is one
+        return []
     if section == "http":
         chosen = _by_name(config.routes, own, listed, obj)
         if not named and len(own) > 1:

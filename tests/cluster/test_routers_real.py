@@ -230,6 +230,20 @@ class Canary:
         """Patch the status as the kubectl plugin does."""
         self._admin.merge(f"{self._path}/status", {"status": status})
 
+    def patch(self, body: Manifest) -> None:
+        """Change the Rollout."""
+        self._admin.merge(self._path, body)
+
+    def destination_rule(self) -> str:
+        """Return the DestinationRule as text, without the record of who wrote what."""
+        (found,) = (obj for (kind, _), obj in self.objects.stored().items() if kind == "DestinationRule")
+        return json.dumps({**found, "metadata": {**found["metadata"], "managedFields": None}})
+
+    def event_reasons(self) -> set[str]:
+        """Return what people were told of the Rollout."""
+        listing = self._admin.get(f"/api/v1/namespaces/{self._namespace}/events")
+        return {event["reason"] for event in listing["items"] if event["involvedObject"]["kind"] == "Rollout"}
+
     def wait_for_phase(self, phase: str) -> None:
         """Wait until the present generation is in a phase."""
 
@@ -239,7 +253,7 @@ class Canary:
             current = status.get("observedGeneration") == str(found["metadata"]["generation"])
             return bool(current and status.get("phase") == phase)
 
-        self._wait(reached, f"phase {phase}")
+        self.wait_until(reached, f"phase {phase}")
 
     def wait_for_weight(self, canary: int, *, managed: bool = False) -> None:
         """Wait until every place has this weight, and managed routes are there or not."""
@@ -250,9 +264,10 @@ class Canary:
             right = set(sample.weights(stored)) == {(100 - canary, canary)}
             return right and bool(sample.managed(stored)) == (managed and sample.headers)
 
-        self._wait(reached, f"weight {canary}")
+        self.wait_until(reached, f"weight {canary}")
 
-    def _wait(self, reached: Callable[[], bool], what: str) -> None:
+    def wait_until(self, reached: Callable[[], bool], what: str) -> None:
+        """Wait until it is so."""
         deadline = time.monotonic() + SECONDS
         while not reached():
             status = self._admin.get(self._path).get("status")
@@ -281,6 +296,21 @@ def run_canary(cluster: RealCluster, sample: Sample) -> None:
     canary.patch_status({"promoteFull": True})
     canary.wait_for_phase("Healthy")
     canary.wait_for_weight(0)
+
+
+@pytest.mark.parametrize("world", ["our-crds"], indirect=True, scope="session")
+def test_a_destination_rule_is_given_back_when_its_rollout_names_it_no_more(routed_world: World) -> None:
+    cluster = routed_world.machinery.cluster
+    canary = Canary(cluster, SAMPLES["istio-subsets"])
+    canary.create()
+    canary.wait_for_phase("Healthy")
+    marks = ("rollouts-pod-template-hash", "managed-by-rollouts")
+    canary.wait_until(lambda: all(mark in canary.destination_rule() for mark in marks), "marks")
+    canary.wait_until(lambda: "UpdatedDestinationRule" in canary.event_reasons(), "an event")
+    canary.patch({"spec": {"strategy": {"canary": {"trafficRouting": None}}}})
+    canary.wait_until(
+        lambda: not any(mark in canary.destination_rule() for mark in marks), "a given back rule"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from rollouts.controllers.rollout.observe import (
 from rollouts.controllers.rollout.patience import Patience
 from rollouts.controllers.rollout.plugin_calls import calls_due
 from rollouts.controllers.rollout.routes import Interests, RouteResources
+from rollouts.controllers.rollout.rule_release import RuleReconciler
 from rollouts.controllers.rollout.service_release import ServiceReconciler
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.controllers.rollout.step_plugins import StepPlugins
@@ -200,6 +201,7 @@ def register(manager: Manager, settings: Settings) -> None:
     manager.add(Controller("rollout", objects.ROLLOUTS, reconciler, tuple(watches), settings.workers))
     released = Watch(objects.ROLLOUTS, _marked_services(cache))
     manager.add(Controller("service", objects.SERVICES, ServiceReconciler(cache), (released,)))
+    manager.add(Controller("destinationrule", objects.ROLLOUTS, RuleReconciler(cache, routes)))
 
 
 def _marked_services(cache: Cache) -> KeysOf:

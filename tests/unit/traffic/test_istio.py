@@ -238,6 +238,20 @@ def test_the_only_tls_route_follows_an_http_route_that_is_named() -> None:
     assert obj["spec"]["tcp"] == live["spec"]["tcp"]
 
 
+def test_names_of_a_section_that_the_virtual_service_lacks_ask_for_nothing() -> None:
+    tls = [{"match": [{"port": 443, "sniHosts": ["web"]}], "route": pair()}]
+    named = {
+        "routes": ["main"],
+        "tlsRoutes": [{"port": 443, "sniHosts": ["web"]}],
+        "tcpRoutes": [{"port": 7}],
+    }
+    config = {"virtualService": {"name": "web", **named}}
+    (obj,) = after((virtual_service(tls=tls),), replace(INTENT, canary_weight=20), config)
+    assert [d["weight"] for d in obj["spec"]["tls"][0]["route"]] == [80, 20]
+    with pytest.raises(TrafficError, match="no http, tls or tcp route is selected"):
+        Istio().plan(config, (virtual_service(),), replace(INTENT, canary_weight=20))
+
+
 @pytest.mark.parametrize(
     ("matches", "chosen"),
     [
