@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from tests.cluster.control_plane import (
     stop_shared_cluster,
 )
 from tests.cluster.crds import (
+    BOTH_CRDS,
+    OURS,
+    PEERS,
     gateway_crds,
     install_crds,
     our_crds,
@@ -73,16 +76,41 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def leaderless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
     """Return a cluster of its own with a kubelet and our CRDs: tests bring the controllers that contend."""
+    with _leaderless(tmp_path_factory.mktemp("leaderless"), our_crds()) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def foreign_leaderless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster | None]:
+    """Return such a cluster with the peer's CRDs, as where the peer was installed; None without them."""
+    if not upstream_crds().is_dir():
+        yield None
+        return
+    with _leaderless(tmp_path_factory.mktemp("foreign"), upstream_crds()) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _leaderless(folder: Path, crds: Path) -> Iterator[RealCluster]:
     binary, gateway = built_control_plane(), gateway_crds()
     assert binary is not None, missing_reason()
     assert gateway is not None, "the CRDs of the Gateway API are not there; `make lanes` fetches them"
     with ExitStack() as stack:
-        plane = ControlPlane(binary, tmp_path_factory.mktemp("leaderless"))
+        plane = ControlPlane(binary, folder)
         stack.callback(plane.stop)
         cluster = plane.start()
-        install_crds(cluster, our_crds(), gateway)
+        install_crds(cluster, crds, gateway)
         stack.callback(kubelet(cluster).stop)
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def leaderless_by_crds(
+    leaderless: RealCluster, foreign_leaderless: RealCluster | None
+) -> Mapping[str, RealCluster]:
+    """Return both clusters by an element of ``BOTH_CRDS``, for what must work with either."""
+    foreign = {} if foreign_leaderless is None else {PEERS: foreign_leaderless}
+    return {OURS: leaderless, **foreign}
 
 
 @dataclass(frozen=True)
@@ -93,13 +121,7 @@ class World:
     controller: ControllerProcess
 
 
-@pytest.fixture(
-    scope="package",
-    params=[
-        "our-crds",
-        pytest.param("upstream-crds", marks=pytest.mark.lane("real-cluster", "upstream-data")),
-    ],
-)
+@pytest.fixture(scope="package", params=BOTH_CRDS)
 def world(
     request: pytest.FixtureRequest,
     prometheus_tools: PrometheusTools,
@@ -118,7 +140,7 @@ def world(
         stack.callback(plane.stop)
         cluster = plane.start()
         peers = (upstream_crds(), upstream_application_crds())
-        install_crds(cluster, *((our_crds(),) if request.param == "our-crds" else peers), gateway)
+        install_crds(cluster, *((our_crds(),) if request.param == OURS else peers), gateway)
         machinery = Machinery(cluster, prometheus_tools, folder)
         stack.callback(machinery.stop)
         machinery.start()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.cluster.cache import built_once, cache_root, digest
@@ -20,6 +21,9 @@ from tests.lanes.registry import REPOSITORY, upstream_data
 
 MODULE = Path(__file__).resolve().parent / "crds_module"
 GATEWAY_API = "sigs.k8s.io/gateway-api"
+OURS, PEERS = "our-crds", "upstream-crds"
+BOTH_CRDS = [OURS, pytest.param(PEERS, marks=pytest.mark.lane("real-cluster", "upstream-data"))]
+"""Parameters of what has to work with our CRDs and with the peer's."""
 _PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 

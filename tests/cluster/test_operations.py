@@ -28,9 +28,9 @@ from rollouts.controllers.rollout.step_plugins import StepResult
 
 class Gate:
     async def run(self, rollout, config, state):
-        asked = (state or 0) + 1
+        asked = (state or {}).get("asked", 0) + 1
         phase = "Successful" if asked >= config["asks"] else "Running"
-        return StepResult(phase=phase, state=asked, message=f"asked {asked} times")
+        return StepResult(phase=phase, state={"asked": asked}, message=f"asked {asked} times")
 
     async def terminate(self, rollout, config, state):
         return StepResult(phase="Successful")
@@ -122,7 +122,7 @@ def step_plugin(place: Place) -> None:
     begin(place, canary([{"setWeight": 50}, step, {"pause": {}}]))
     place.deploy("v2")
     (status,) = place.wait("the pause", phase="Paused")["canary"]["stepPluginStatuses"]
-    assert (status["name"], status["phase"], status["status"]) == ("acme/gate", "Successful", 2)
+    assert (status["name"], status["phase"], status["status"]) == ("acme/gate", "Successful", {"asked": 2})
     assert status["message"] == "asked 2 times"
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.contenders import Contender, holder
 from tests.cluster.control_plane import RealCluster
+from tests.cluster.crds import BOTH_CRDS
 from tests.cluster.harness import apply
 from tests.cluster.moving import Place, move
 from tests.cluster.processes import wait_until
@@ -45,28 +48,28 @@ def begin(cluster: RealCluster, state: str) -> Place:
     return place
 
 
-@pytest.fixture
-def left(leaderless: RealCluster, folder: Path) -> Iterator[dict[str, Place]]:
+@contextmanager
+def left(cluster: RealCluster, folder: Path) -> Iterator[dict[str, Place]]:
     """Bring four Rollouts into the middle of something and write them as another controller leaves them."""
-    before = {state: begin(leaderless, state) for state in STRATEGIES}
-    process = Contender(leaderless, folder, "before").start()
+    before = {state: begin(cluster, state) for state in STRATEGIES}
+    process = Contender(cluster, folder, "before").start()
     try:
         for place in before.values():
             place.wait("v1 Healthy", phase="Healthy")
         for state, place in before.items():
-            apply(leaderless, place.name, [shop(state, "v2")])
+            apply(cluster, place.name, [shop(state, "v2")])
         for place in before.values():
             place.wait("the pause", phase="Paused")
         before["aborted"].user(abort=True)
         before["aborted"].wait("the abort", phase="Degraded")
     finally:
         assert process.stop() == 0, process.process.tail()
-    places = {state: move(place, leaderless.new_namespace(state)) for state, place in before.items()}
+    places = {state: move(place, cluster.new_namespace(state)) for state, place in before.items()}
     for place in before.values():
-        leaderless.delete_namespace(place.name)
+        cluster.delete_namespace(place.name)
     yield places
     for place in places.values():
-        leaderless.delete_namespace(place.name)
+        cluster.delete_namespace(place.name)
 
 
 GOES_ON: dict[str, Callable[[Place], object]] = {
@@ -78,24 +81,28 @@ GOES_ON: dict[str, Callable[[Place], object]] = {
 ENDS = {"canary": "Healthy", "paused": "Healthy", "aborted": "Paused", "preview": "Healthy"}
 
 
-def test_nothing_moves_until_a_person_acts_and_then_it_goes_on(
-    leaderless: RealCluster, left: dict[str, Place], folder: Path
-) -> None:
+def take_over(cluster: RealCluster, folder: Path) -> None:
+    folder.mkdir()
+    with left(cluster, folder) as places:
+        nothing_moves_until_a_person_acts(cluster, places, folder)
+
+
+def nothing_moves_until_a_person_acts(cluster: RealCluster, left: dict[str, Place], folder: Path) -> None:
     pictures = {state: place.picture() for state, place in left.items()}
     assert {state: picture["status"]["phase"] for state, picture in pictures.items()} == {
         "canary": "Paused", "paused": "Paused", "aborted": "Degraded", "preview": "Paused",
     }  # fmt: skip
-    mark = leaderless.audit.mark()
-    process = Contender(leaderless, folder, "after").start()
+    mark = cluster.audit.mark()
+    process = Contender(cluster, folder, "after").start()
     try:
-        wait_until(lambda: holder(leaderless), seconds=30, what="a leader")
+        wait_until(lambda: holder(cluster), seconds=30, what="a leader")
         time.sleep(QUIET_SECONDS)
         for state, place in left.items():
             assert place.picture() == pictures[state], state
         mine = {
             (seen.verb, seen.kind)
             for place in left.values()
-            for seen in leaderless.audit.requests(process.user, since=mark, namespace=place.name)
+            for seen in cluster.audit.requests(process.user, since=mark, namespace=place.name)
             if seen.verb not in ("get", "list", "watch") and seen.kind != "events"
         }
         # The Gateway API router marks its route once; its rules stay as they are.
@@ -113,3 +120,23 @@ def test_nothing_moves_until_a_person_acts_and_then_it_goes_on(
         assert process.stop() == 0
     finally:
         process.stop()
+
+
+@pytest.fixture(scope="module")
+def taken_over(
+    leaderless_by_crds: Mapping[str, RealCluster], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future[None]]]:
+    """Take over a cluster with our CRDs and one with the peer's, both at the same time."""
+    folder = tmp_path_factory.mktemp("takeover")
+    with ThreadPoolExecutor(len(leaderless_by_crds)) as pool:
+        yield {
+            crds: pool.submit(take_over, cluster, folder / crds)
+            for crds, cluster in leaderless_by_crds.items()
+        }
+
+
+@pytest.mark.parametrize("crds", BOTH_CRDS)
+def test_nothing_moves_until_a_person_acts_and_then_it_goes_on(
+    taken_over: Mapping[str, Future[None]], crds: str
+) -> None:
+    taken_over[crds].result(timeout=150)
