@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import yaml
 
@@ -27,11 +28,14 @@ CONFIG_AGE = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """What a plugin returns: phase, words for people, data to be given back, when to call again."""
+    """What a plugin returns: phase, words for people, data to be given back, when to call again.
+
+    ``state`` is a mapping of JSON values: the schema of a Rollout's status allows nothing else.
+    """
 
     phase: Phase
     message: str = ""
-    state: Any = None
+    state: Mapping[str, Any] | None = None
     requeue_after: timedelta | None = None
 
 
@@ -79,14 +83,11 @@ class StepPlugins:
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 result = await verbs[call.operation](rollout, call.config, call.state)
+            return _answer(call, result)
         except Exception as error:
             log.warning("step plugin %s: %s failed", call.name, call.operation, exc_info=error)
             text = str(error) or type(error).__name__
             return PluginAnswer(call=call, phase="Error", message=text, state=call.state)
-        return PluginAnswer(
-            call=call, phase=result.phase, message=result.message, state=result.state,
-            requeue_after=result.requeue_after,
-        )  # fmt: skip
 
     def _unknown(self, name: str, configured: ReadOnly) -> str:
         known = ", ".join(sorted(self._plugins)) or "none"
@@ -111,6 +112,20 @@ class StepPlugins:
         self._configured = {
             str(item.get("name")): item for item in listed if isinstance(item, dict) and item.get("name")
         }
+
+
+def _answer(call: PluginCall, result: StepResult) -> PluginAnswer:
+    """Return what goes into the status. Raises TypeError, ValueError for what has no place there."""
+    if result.phase not in get_args(Phase):
+        raise ValueError(
+            f"phase {result.phase!r} is not valid; a plugin answers {', '.join(get_args(Phase))}"
+        )
+    if result.state is not None and not isinstance(result.state, Mapping):
+        raise TypeError(f"state is a {type(result.state).__name__}; it must be a mapping of JSON values")
+    return PluginAnswer(
+        call=call, phase=result.phase, message=str(result.message),
+        state=json.loads(json.dumps(result.state, allow_nan=False)), requeue_after=result.requeue_after,
+    )  # fmt: skip
 
 
 def load_plugins() -> Mapping[str, StepPlugin]:

@@ -94,7 +94,7 @@ def test_success_goes_on() -> None:
 
 def test_running_is_asked_again_after_its_back_off_with_its_state() -> None:
     wait = timedelta(seconds=10)
-    gate = Gate([StepResult(phase="Running", state=1, requeue_after=wait)])
+    gate = Gate([StepResult(phase="Running", state={"asked": 1}, requeue_after=wait)])
     world, plugins = updating({"acme/gate": gate})
     assert (world.status["currentStepIndex"], len(gate.calls)) == (1, 1)
     assert statuses(world)[0]["backoff"] == "15s"
@@ -103,7 +103,7 @@ def test_running_is_asked_again_after_its_back_off_with_its_state() -> None:
     assert len(gate.calls) == 1
     world.wait(1)
     settle(world, plugins)
-    assert gate.calls[-1] == ("run", {"level": 3}, 1)
+    assert gate.calls[-1] == ("run", {"level": 3}, {"asked": 1})
     assert world.status["currentStepIndex"] == 2
     assert statuses(world)[0]["executions"] == 2
 
@@ -145,7 +145,7 @@ def test_abort_by_a_person_undoes_what_ran_the_last_step_first() -> None:
 
 @pytest.mark.parametrize("configured", [True, False])
 def test_a_step_without_an_answer_misses_the_deadline_and_stays_where_it_is(configured: bool) -> None:
-    gate = Gate([StepResult(phase="Running", state=n) for n in range(1, 9)])
+    gate = Gate([StepResult(phase="Running", state={"asked": n}) for n in range(1, 9)])
     world = basic([STEPS[1]])
     plugins = StepPlugins("rollouts", {"acme/gate": gate} if configured else {})
     settle(world, plugins)
@@ -201,6 +201,28 @@ def test_an_exception_is_an_error_that_is_tried_again() -> None:
     settle(world, plugins)
     assert len(gate.calls) == 2
     assert not world.status.get("abort")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"phase": "Perhaps"}, "phase 'Perhaps' is not valid"),
+        ({"phase": "Running", "state": 2}, "state is a int; it must be a mapping of JSON values"),
+        ({"phase": "Running", "state": {"at": timedelta()}}, "timedelta is not JSON serializable"),
+        ({"phase": "Running", "state": {"share": float("nan")}}, "not JSON compliant"),
+    ],
+)
+def test_an_answer_that_has_no_place_in_the_status_is_an_error(answer: dict[str, Any], message: str) -> None:
+    gate = Gate([StepResult(phase="Running", state={"asked": 1}), StepResult(**answer)])
+    world, plugins = updating({"acme/gate": gate})
+    world.wait(6)
+    settle(world, plugins)
+    (entry,) = statuses(world)
+    assert (entry["phase"], entry["status"]) == ("Error", {"asked": 1})
+    assert message in entry["message"]
+    world.wait(6)
+    settle(world, plugins)
+    assert world.status["currentStepIndex"] == 2
 
 
 def test_a_plugin_that_is_not_configured_is_told_and_nothing_else_stops() -> None:
