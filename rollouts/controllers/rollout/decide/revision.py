@@ -222,7 +222,8 @@ def retry_after_abort(d: Draft) -> bool:
     d.set("abortedAt", None)
     d.retried = True
     d.part("canary").pop("stepPluginStatuses", None)
-    d.part("blueGreen").pop("scaleUpPreviewCheckPoint", None)  # who cleared the last try did not clear this one
+    # Who cleared the last try did not clear this one.
+    d.part("blueGreen").pop("scaleUpPreviewCheckPoint", None)
     set_progressing(d, "Unknown", "RolloutRetry", "Retrying Rollout after abort")
     for part, field in _RUN_STATUSES:
         d.run_status(part, field, None)
