@@ -104,19 +104,17 @@ def _rule_need(config: IstioRouting, intent: TrafficIntent) -> Need | None:
 
 def _pair(config: IstioRouting, intent: TrafficIntent) -> Pair:
     rule = config.destination_rule
+    extra = tuple((d.service, d.weight) for d in intent.additional)
+    gone = _retired(intent)
     if rule is None:
-        extra = tuple((d.service, d.weight) for d in intent.additional)
-        gone = tuple(set(intent.retired) - {name for name, _ in extra})
         return Pair(intent, intent.stable_service, intent.canary_service, extra, gone, subsets=False)
-    names = rule.additional_subset_names
-    if len(intent.additional) > len(names):
-        raise TrafficError(
-            f"{PATH}.destinationRule.additionalSubsetNames: {len(names)} given, the experiment has "
-            f"{len(intent.additional)} destinations; name a subset for each"
-        )
-    extra = tuple((name, d.weight) for name, d in zip(names, intent.additional, strict=False))
-    gone = names[len(extra) :]
-    return Pair(intent, rule.stable_subset_name, rule.canary_subset_name, extra, gone, subsets=True)
+    names = (rule.stable_subset_name, rule.canary_subset_name)
+    return Pair(intent, *names, extra, gone, subsets=True, fixed=rule.additional_subset_names)
+
+
+def _retired(intent: TrafficIntent) -> tuple[str, ...]:
+    kept = {intent.stable_service, intent.canary_service, *(d.service for d in intent.additional)}
+    return tuple(name for name in intent.retired if name not in kept)
 
 
 def _plan_rule(config: IstioRouting, live: Sequence[Manifest], intent: TrafficIntent) -> tuple[Edit, ...]:
@@ -126,19 +124,22 @@ def _plan_rule(config: IstioRouting, live: Sequence[Manifest], intent: TrafficIn
     obj = existing(live, need, f"{PATH}.destinationRule.name")
     body = copy.deepcopy(obj)
     hashes = {rule.stable_subset_name: intent.stable_hash, rule.canary_subset_name: intent.canary_hash}
-    hashes |= {
-        name: d.pod_hash for name, d in zip(rule.additional_subset_names, intent.additional, strict=False)
-    }
     subsets = items(body.get("spec"), "subsets", f"{title(obj)} spec")
     present = {subset.get("name"): subset for subset in subsets}
     for name, value in hashes.items():
-        if name not in present and name in rule.additional_subset_names:
-            present[name] = {"name": name}
-            body["spec"]["subsets"].append(present[name])
         if name not in present:
             raise TrafficError(f"{title(obj)} spec.subsets: no subset {name!r}; add it")
         _select(present[name], value)
-    # An idle additional subset stays: a route could still lead to it until its own write.
+    kept = {*hashes, *rule.additional_subset_names}
+    gone = set(_retired(intent)) - kept
+    subsets = [subset for subset in subsets if subset.get("name") not in gone]
+    # Routes lead to an experiment by its Service; its subset is there for policies, as the peer has it.
+    for each in intent.additional:
+        if each.service not in present:
+            present[each.service] = {"name": each.service}
+            subsets.append(present[each.service])
+        _select(present[each.service], each.pod_hash)
+    body["spec"]["subsets"] = subsets
     _mark(body, intent)
     return replacement(obj, body, f"{title(obj)}: subsets of {intent.rollout}", "UpdatedDestinationRule")
 

@@ -18,7 +18,11 @@ _STEP_FIELDS = {"method": "method", "path": "uri"}
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What stands for stable and canary in destinations: hosts, or subsets of one host."""
+    """What stands for stable and canary in destinations: hosts, or subsets of one host.
+
+    ``extra`` are an experiment's Services with their weights, ``gone`` those of finished ones: always hosts.
+    ``fixed`` are subsets whose weight is the user's and is taken from stable.
+    """
 
     intent: TrafficIntent
     stable: str
@@ -26,20 +30,36 @@ class Pair:
     extra: tuple[tuple[str, int], ...]
     gone: tuple[str, ...]
     subsets: bool
+    fixed: tuple[str, ...] = ()
 
     def names(self, destination: Manifest, name: str, obj: Manifest) -> bool:
         """Tell whether a route's destination leads to ``name``."""
-        target = destination.get("destination") or {}
         if self.subsets:
-            return bool(target.get("subset") == name)
+            return bool(_subset(destination) == name)
+        return self.leads(destination, name, obj)
+
+    def leads(self, destination: Manifest, service: str, obj: Manifest) -> bool:
+        """Tell whether a route's destination is a Service of the Rollout's namespace."""
+        target = destination.get("destination") or {}
         host, _, rest = str(target.get("host", "")).partition(".")
         space = rest.partition(".")[0] or namespace_of(obj)
-        return host == name and space == self.intent.namespace
+        return host == service and space == self.intent.namespace
 
     def find(self, route: Manifest, name: str, obj: Manifest) -> Manifest | None:
         """Return the destination of a route that leads to ``name``."""
         listed = items(route, "route", f"{title(obj)} route")
         return next((d for d in listed if self.names(d, name, obj)), None)
+
+    def find_service(self, route: Manifest, service: str, obj: Manifest) -> Manifest | None:
+        """Return the destination of a route that is a Service."""
+        listed = items(route, "route", f"{title(obj)} route")
+        return next((d for d in listed if self.leads(d, service, obj)), None)
+
+    def taken(self, route: Manifest, obj: Manifest) -> int:
+        """Return the sum of the weights that are fixed."""
+        where = f"{title(obj)} route weight"
+        listed = items(route, "route", f"{title(obj)} route")
+        return sum(whole(d.get("weight", 0), where) for d in listed if _subset(d) in self.fixed)
 
 
 def is_managed(route: Manifest, intent: TrafficIntent) -> bool:
@@ -93,10 +113,11 @@ def _has_both(route: Manifest, pair: Pair, obj: Manifest) -> bool:
 def split(route: Manifest, pair: Pair, obj: Manifest) -> tuple[int, int]:
     """Return the canary's weight and the sum over the rollout's destinations."""
     where = f"{title(obj)} route weight"
-    names = (pair.canary, pair.stable, *(name for name, _ in pair.extra), *pair.gone)
-    found = {name: pair.find(route, name, obj) for name in names}
-    weights = {n: whole(d.get("weight", 0), where) for n, d in found.items() if d is not None}
-    return weights.get(pair.canary, 0), sum(weights.values())
+    both = (pair.find(route, name, obj) for name in (pair.canary, pair.stable))
+    services = (*(name for name, _ in pair.extra), *pair.gone)
+    found = (*both, *(pair.find_service(route, name, obj) for name in services))
+    weights = [0 if each is None else whole(each.get("weight", 0), where) for each in found]
+    return weights[0], sum(weights) + pair.taken(route, obj)
 
 
 def weigh(route: Manifest, pair: Pair, obj: Manifest) -> None:
@@ -104,15 +125,27 @@ def weigh(route: Manifest, pair: Pair, obj: Manifest) -> None:
     split(route, pair, obj)  # refuses weights that are no numbers
     if pair.intent.canary_weight is None:
         return
-    route["route"] = [d for d in route["route"] if not any(pair.names(d, gone, obj) for gone in pair.gone)]
-    weights = {pair.stable: stable_weight(pair.intent), pair.canary: pair.intent.canary_weight}
-    for name, weight in (*weights.items(), *pair.extra):
-        destination = pair.find(route, name, obj)
+    route["route"] = [d for d in route["route"] if not any(pair.leads(d, gone, obj) for gone in pair.gone)]
+    fixed = pair.taken(route, obj)
+    stable = stable_weight(pair.intent) - fixed
+    if stable < 0:
+        raise TrafficError(
+            f"{title(obj)}: subsets {', '.join(pair.fixed)} keep {fixed} of {pair.intent.max_weight}, which "
+            "leaves too little for the canary; lower their weight or the step's"
+        )
+    for name, weight in ((pair.stable, stable), (pair.canary, pair.intent.canary_weight)):
+        _set_weight(pair.find(route, name, obj) or {}, weight)
+    for name, weight in pair.extra:
+        destination = pair.find_service(route, name, obj)
         if destination is None:
             destination = {"destination": _target(route, name, pair, obj)}
             route["route"].append(destination)
-        if destination.get("weight", 0) != weight:
-            destination["weight"] = weight
+        _set_weight(destination, weight)
+
+
+def _set_weight(destination: Manifest, weight: int) -> None:
+    if destination.get("weight", 0) != weight:
+        destination["weight"] = weight
 
 
 def managed(intent: TrafficIntent, sources: Sequence[Manifest], pair: Pair, obj: Manifest) -> list[Manifest]:
@@ -167,7 +200,11 @@ def _matches(wanted: Any, route: Manifest) -> bool:
 
 def _target(route: Manifest, name: str, pair: Pair, obj: Manifest) -> Manifest:
     canary = (pair.find(route, pair.canary, obj) or {}).get("destination") or {}
-    return {**canary, ("subset" if pair.subsets else "host"): name}
+    return {**{key: value for key, value in canary.items() if key != "subset"}, "host": name}
+
+
+def _subset(destination: Manifest) -> Any:
+    return (destination.get("destination") or {}).get("subset")
 
 
 def _value(match: HeaderMatch, name: str) -> Manifest:

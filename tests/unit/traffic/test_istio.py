@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rollouts.kube.objects import Manifest
-from rollouts.testing.router_contract import FOREIGN, Live, RouterCase, RouterContract, applied
+from rollouts.testing.router_contract import FOREIGN, NOW, Live, RouterCase, RouterContract, applied
 from rollouts.traffic.istio import HASH_LABEL, MANAGED_BY, Istio
 from rollouts.traffic.router import Destination, HeaderMatch, HeaderRoute, TrafficError, TrafficIntent
 from tests.unit.traffic.routes import HEADER, INTENT, MIRROR
@@ -101,6 +101,7 @@ class TestSubsets(RouterContract):
             weights=weights,
             header_routes=(HEADER,),
             mirror_routes=(MIRROR,),
+            additional=(Destination(service="web-exp", weight=7, pod_hash="abc"),),
             malformed=tuple((*bad, live[1]) for bad in MALFORMED),
             bad_configs=({"virtualService": {"name": "web"}, "destinationRule": {"name": "web"}},),
         )
@@ -179,26 +180,51 @@ def test_several_http_routes_without_names_are_refused() -> None:
         Istio().plan({"virtualService": {"name": "web"}}, (live,), replace(INTENT, canary_weight=20))
 
 
-def test_the_versions_of_an_experiment_get_the_additional_subsets() -> None:
-    http = [{"route": [to("web", 100, subset="stable"), to("web", 0, subset="canary")]}]
-    live = destination_rule()
-    live["spec"]["subsets"].append({"name": "candidate"})
-    rule = {
-        "name": "web", "canarySubsetName": "canary", "stableSubsetName": "stable",
-        "additionalSubsetNames": ["candidate"],
-    }  # fmt: skip
-    config = {"virtualService": {"name": "web"}, "destinationRule": rule}
+SUBSETS = {"name": "web", "canarySubsetName": "canary", "stableSubsetName": "stable"}
+EXPERIMENT = Destination(service="web-exp", weight=7, pod_hash="e3")
+
+
+def subset_names(obj: Manifest) -> list[str]:
+    return [subset["name"] for subset in obj["spec"]["subsets"]]
+
+
+def test_an_experiment_beside_subsets_has_a_subset_and_a_destination_while_it_runs() -> None:
+    http = [{"route": [to("web", 100, subset="stable"), to("web", 0, subset="canary", port={"number": 80})]}]
+    live = (virtual_service(http=http), destination_rule())
+    live[1]["spec"]["subsets"].append({"name": "theirs"})
+    config = {"virtualService": {"name": "web"}, "destinationRule": SUBSETS}
     intent = replace(
-        INTENT, canary_weight=20, stable_hash="s1", canary_hash="c2",
-        additional=(Destination(service="web-exp", weight=7, pod_hash="e3"),),
+        INTENT, canary_weight=20, stable_hash="s1", canary_hash="c2", stable_service="", canary_service="",
+        additional=(EXPERIMENT,),
     )  # fmt: skip
-    edits = Istio().plan(config, (virtual_service(http=http), live), intent)
-    subsets = {subset["name"]: subset["labels"] for subset in edits[0].body["spec"]["subsets"]}
-    assert subsets["candidate"] == {HASH_LABEL: "e3"}
-    weights_by_subset = {
-        d["destination"]["subset"]: d["weight"] for d in edits[1].body["spec"]["http"][0]["route"]
+    service, rule = during = after(live, intent, config)
+    assert subset_names(rule) == ["stable", "canary", "theirs", "web-exp"]
+    assert rule["spec"]["subsets"][3]["labels"] == {HASH_LABEL: "e3"}
+    assert [d["weight"] for d in service["spec"]["http"][0]["route"]] == [73, 20, 7]
+    assert service["spec"]["http"][0]["route"][2]["destination"] == {
+        "host": "web-exp",
+        "port": {"number": 80},
     }
-    assert weights_by_subset == {"stable": 73, "canary": 20, "candidate": 7}
+    service, rule = after(during, replace(intent, additional=(), retired=("web-exp",)), config)
+    assert subset_names(rule) == ["stable", "canary", "theirs"]
+    assert [d["weight"] for d in service["spec"]["http"][0]["route"]] == [80, 20]
+
+
+def test_additional_subsets_keep_their_weight_and_stable_has_the_rest() -> None:
+    route = [to("web", 90, subset="stable"), to("web", 0, subset="canary"), to("web", 10, subset="beta")]
+    live = (virtual_service(http=[{"route": route}]), destination_rule())
+    live[1]["spec"]["subsets"].append({"name": "beta", "labels": {"app": "beta"}})
+    config = {
+        "virtualService": {"name": "web"},
+        "destinationRule": {**SUBSETS, "additionalSubsetNames": ["beta"]},
+    }
+    intent = replace(INTENT, canary_weight=20, stable_hash="s1", canary_hash="c2")
+    service, rule = after(live, intent, config)
+    assert [d["weight"] for d in service["spec"]["http"][0]["route"]] == [70, 20, 10]
+    assert rule["spec"]["subsets"][2] == {"name": "beta", "labels": {"app": "beta"}}
+    assert Istio().read(config, (service, rule), intent, NOW).canary_weight == 20
+    with pytest.raises(TrafficError, match="subsets beta keep 10 of 100"):
+        Istio().plan(config, live, replace(intent, canary_weight=95))
 
 
 def test_any_header_of_a_step_leads_to_the_canary() -> None:
