@@ -247,7 +247,7 @@ SPEC_ROWS: Mapping[type[BaseModel], Fields] = {
     api.IstioTlsRoute: {"*": works("unit/traffic/test_istio.py::TestTlsAndTcp")},
     api.IstioTcpRoute: {"*": works("unit/traffic/test_istio.py::TestTlsAndTcp")},
     api.IstioDestinationRule: {
-        "additionalSubsetNames": works(f"{ISTIO}additional_subsets_keep_their_weight_and_stable_has_the_rest"),
+        "additionalSubsetNames": works(f"{ISTIO}additional_subsets_keep_their_weight"),
         "*": works(f"{ISTIO}subsets_are_written_before_weights_and_carry_the_hashes"),
     },
     api.NginxRouting: {

@@ -210,7 +210,7 @@ def test_an_experiment_beside_subsets_has_a_subset_and_a_destination_while_it_ru
     assert [d["weight"] for d in service["spec"]["http"][0]["route"]] == [80, 20]
 
 
-def test_additional_subsets_keep_their_weight_and_stable_has_the_rest() -> None:
+def test_additional_subsets_keep_their_weight() -> None:
     route = [to("web", 90, subset="stable"), to("web", 0, subset="canary"), to("web", 10, subset="beta")]
     live = (virtual_service(http=[{"route": route}]), destination_rule())
     live[1]["spec"]["subsets"].append({"name": "beta", "labels": {"app": "beta"}})
@@ -246,7 +246,7 @@ def test_a_subset_without_a_version_loses_the_hash_of_the_last_one() -> None:
     http = [{"route": [to("web", 100, subset="stable"), to("web", 0, subset="canary")]}]
     rule = {"name": "web", "canarySubsetName": "canary", "stableSubsetName": "stable"}
     config = {"virtualService": {"name": "web"}, "destinationRule": rule}
-    live = (virtual_service(http=http), destination_rule())
+    live: Live = (virtual_service(http=http), destination_rule())
     live = after(live, replace(INTENT, canary_weight=20, stable_hash="s1", canary_hash="c2"), config)
     (_, found) = after(live, replace(INTENT, canary_weight=0, stable_hash="", canary_hash="n1"), config)
     subsets = {subset["name"]: subset["labels"] for subset in found["spec"]["subsets"]}
