@@ -75,7 +75,7 @@ def test_rules_that_are_not_named_keep_their_weights() -> None:
 
 
 def test_a_header_step_makes_a_route_of_its_own_above_the_rules_that_it_narrows() -> None:
-    source = {
+    source: Manifest = {
         "name": "main",
         "priority": 7,
         "match": {"paths": ["/*"], "methods": ["GET"]},
