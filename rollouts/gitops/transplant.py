@@ -97,13 +97,26 @@ def _counterpart(rule: ReadOnly, candidates: Sequence[Any], position: int) -> An
 
 
 def _managed_rules(desired: Manifest, live: ReadOnly, splits: Sequence[Split]) -> None:
-    positions = sorted({position for split in splits for position in split.managed})
+    """Keep the rules that shifters added where they are: behind as many others, and the last ones last."""
     rules = _rules(live)
-    kept = [copy.deepcopy(rules[position]) for position in positions if position < len(rules)]
-    if kept:
-        names = {rule["name"] for rule in kept if rule.get("name")}
-        own = [rule for rule in _rules(desired) if rule.get("name") not in names]
-        desired.setdefault("spec", {})["rules"] = kept + own
+    managed = {position for split in splits for position in split.managed if position < len(rules)}
+    if not managed:
+        return
+    names = {rules[position]["name"] for position in managed if rules[position].get("name")}
+    own = [rule for rule in _rules(desired) if rule.get("name") not in names]
+    others = len(rules) - len(managed)
+    merged: list[Any] = []
+    passed = taken = 0
+    for position, rule in enumerate(rules):
+        if position not in managed:
+            passed += 1
+            continue
+        ahead = len(own) if others and passed == others else min(passed, len(own))
+        merged += own[taken:ahead]
+        taken = max(taken, ahead)
+        merged.append(copy.deepcopy(rule))
+    merged += own[taken:]
+    desired.setdefault("spec", {})["rules"] = merged
 
 
 def _pair(rule: ReadOnly, split: Split, own_namespace: str) -> tuple[Any, Any] | None:

@@ -92,6 +92,25 @@ def test_rules_that_the_router_added_stay_in_front() -> None:
 
 
 @pytest.mark.parametrize(
+    ("live", "managed", "expected"),
+    [
+        pytest.param(["A", "m", "n"], (1, 2), ["A", "B", "m", "n"], id="last"),
+        pytest.param(["m", "A", "n"], (0, 2), ["m", "A", "B", "n"], id="both-ends"),
+        pytest.param(["A", "m", "B"], (1,), ["A", "m", "B"], id="between"),
+        pytest.param(["m"], (0,), ["m", "A", "B"], id="alone"),
+    ],
+)
+def test_rules_that_the_router_added_stay_where_they_are(
+    live: list[str], managed: tuple[int, ...], expected: list[str]
+) -> None:
+    def of(names: list[str]) -> dict[str, Any]:
+        return route(*({"name": name, "backendRefs": []} for name in names))
+
+    result = transplanted(of(["A", "B"]), of(live), Owned(splits=(Split("ns", "stable", "canary", managed),)))
+    assert [rule["name"] for rule in result["spec"]["rules"]] == expected
+
+
+@pytest.mark.parametrize(
     ("live", "expected"),
     [({"app": "a", "hash": "1"}, {"app": "a", "hash": "1"}), ({"app": "a"}, {"app": "a"})],
     ids=["pinned", "not pinned"],
