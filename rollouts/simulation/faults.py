@@ -84,6 +84,14 @@ class Plan(Protocol):
         """Return how the next event of a watch travels."""
         ...
 
+    def accepts_late(self) -> float:
+        """Return by how many seconds the gateway reports on a changed route later than usual."""
+        ...
+
+    def evicts(self) -> bool:
+        """Tell, once a second, whether a pod is evicted, as when a node is drained."""
+        ...
+
 
 class Smooth:
     """Nothing goes wrong; every way takes the same time."""
@@ -106,6 +114,14 @@ class Smooth:
     def deliver(self, resource: Resource) -> Delivery:
         """See Plan.deliver."""
         return Delivery(self._latency)
+
+    def accepts_late(self) -> float:
+        """See Plan.accepts_late."""
+        return 0.0
+
+    def evicts(self) -> bool:
+        """See Plan.evicts."""
+        return False
 
 
 class Once(Smooth):

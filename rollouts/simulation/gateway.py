@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rollouts.clock import Clock, Randomness
 from rollouts.embedded.gateway.status import parents
 from rollouts.embedded.workloads.keyloop import KeyLoop
@@ -20,12 +22,15 @@ from rollouts.kube.objects import (
 
 
 class ReportingGateway:
-    """Accepts each generation of a route after 50 to 250 ms."""
+    """Accepts each generation of a route after 50 to 250 ms, and ``late()`` more seconds."""
 
-    def __init__(self, api: KubeApi, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self, api: KubeApi, clock: Clock, randomness: Randomness, late: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self._api = api
         self._clock = clock
         self._randomness = randomness
+        self._late = late
         self._seen: dict[Key, int] = {}
         self.cache = InformerCache(api, clock, randomness)
         self.loop = KeyLoop("gateway", self._report, clock, workers=1)
@@ -39,7 +44,7 @@ class ReportingGateway:
             return None
         if self._seen.get(key) != generation(route):
             self._seen[key] = generation(route)
-            return self._randomness.uniform(0.05, 0.25)
+            return self._randomness.uniform(0.05, 0.25) + self._late()
         services = {(namespace_of(s), name_of(s)): s for s in self.cache.list(SERVICES)}
         wanted = parents(route, services, self._clock.now())
         if wanted != ((route.get("status") or {}).get("parents") or []):

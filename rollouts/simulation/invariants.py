@@ -29,12 +29,16 @@ from rollouts.workloads import labels
 from rollouts.workloads.canary_scale import bounds
 from rollouts.workloads.configcopies import references
 
+SUCCESSOR_SECONDS = 5.0
+"""How long the successor of an evicted pod may take to be Ready."""
+
 
 class Invariants:
     """Watches one Rollout and all that belongs to it; ``violations`` stays empty.
 
     ``latency`` is the longest time in seconds that a watch event and the request that follows may take:
-    later than that after an abort no weight may rise, seen or not.
+    later than that after an abort no weight may rise, seen or not. For as long, and until a new pod is there,
+    pods that others evicted are nobody's fault.
     """
 
     def __init__(self, clock: Clock, latency: float) -> None:
@@ -46,6 +50,7 @@ class Invariants:
         self._abort_seen: set[str] = set()
         self._sent_knowing: dict[str, frozenset[str]] = {}
         self._aborted_at: dict[str, float] = {}
+        self._evicted: dict[str, float] = {}
         self._least = 0
         self._most = 0
 
@@ -62,6 +67,14 @@ class Invariants:
         """Note that a controller sends a write: what it knows now is what the write rests on."""
         if resource == HTTP_ROUTES:
             self._sent_knowing[name] = frozenset(self._abort_seen)
+
+    def evicts(self, pod: ReadOnly) -> None:
+        """Note that somebody else takes a pod away."""
+        self._evicted[hash_of(pod)] = self._clock.monotonic()
+
+    def _excused(self, pod_hash: str) -> bool:
+        since = self._evicted.get(pod_hash)
+        return since is not None and self._clock.monotonic() < since + self._latency + SUCCESSOR_SECONDS
 
     def changed(self, collection: Collection, change: Change) -> None:
         """Check everything after one change."""
@@ -126,7 +139,7 @@ class Invariants:
     def _empty(self, rollout: ReadOnly) -> Iterator[str]:
         """No traffic goes to a version without a ready pod."""
         for service, pod_hash in self.mirror.reached(rollout):
-            if self.mirror.ready_pods(pod_hash) == 0:
+            if self.mirror.ready_pods(pod_hash) == 0 and not self._excused(pod_hash):
                 yield f"Service {service} takes traffic and no pod of {pod_hash} is ready"
 
     def _dangling(self, rollout: ReadOnly) -> Iterator[str]:
@@ -166,6 +179,8 @@ class Invariants:
         """Without a router no more pods than maxUnavailable are missing, once all have been there."""
         limits = self._limits(rollout, self._least)
         if limits is None or not (rollout.get("status") or {}).get("stableRS"):
+            return
+        if any(map(self._excused, self._evicted)):
             return
         if self.mirror.ready_pods() < limits[0]:
             yield f"{self.mirror.ready_pods()} pods are ready, {limits[0]} must be"

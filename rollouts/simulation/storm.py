@@ -10,11 +10,15 @@ _FAULTS = tuple(Fault)
 
 
 class Storm(Smooth):
-    """About one write in ``1 / share`` has a fault of any kind; watches lag, end and expire."""
+    """About one write in ``1 / share`` has a fault of any kind; watches lag, end and expire.
+
+    The gateway now and then takes long to accept a route, and pods are evicted.
+    """
 
     def __init__(self, seed: int, share: float = 0.08) -> None:
         super().__init__()
         self._die = SeededRandomness(seed, "storm")
+        self._surroundings = SeededRandomness(seed, "surroundings")
         self._share = share
         self.calm = False
 
@@ -40,3 +44,13 @@ class Storm(Smooth):
             return Delivery(self._die.uniform(0.001, 0.01))
         lag = self._die.uniform(0.01, 4.0)
         return Delivery(lag, ends=self._die.happens(0.3), gone=self._die.happens(0.1))
+
+    def accepts_late(self) -> float:
+        """See Plan.accepts_late."""
+        if self.calm or not self._surroundings.happens(0.25):
+            return 0.0
+        return self._surroundings.uniform(0.25, 30.0)
+
+    def evicts(self) -> bool:
+        """See Plan.evicts."""
+        return not self.calm and self._surroundings.happens(0.1)

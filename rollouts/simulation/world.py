@@ -20,14 +20,23 @@ from rollouts.embedded.gateway.definition import http_route_definition
 from rollouts.embedded.store import Change, Collection
 from rollouts.embedded.workloads import WorkloadSimulator
 from rollouts.kube.api import PatchKind
-from rollouts.kube.objects import CONFIGMAPS, NAMESPACES, ROLLOUTS, Manifest, ReadOnly, Resource, generation
+from rollouts.kube.objects import (
+    CONFIGMAPS,
+    NAMESPACES,
+    PODS,
+    ROLLOUTS,
+    Manifest,
+    ReadOnly,
+    Resource,
+    generation,
+)
 from rollouts.simulation.backend import ScriptedBackend
 from rollouts.simulation.chance import SeededRandomness
 from rollouts.simulation.faults import Plan, Smooth, Write
 from rollouts.simulation.gateway import ReportingGateway
 from rollouts.simulation.invariants import Invariants
 from rollouts.simulation.loop import LoopClock
-from rollouts.simulation.mirror import Mirror
+from rollouts.simulation.mirror import Mirror, is_ready
 from rollouts.simulation.process import ControllerProcess
 from rollouts.simulation.trace import Trace
 
@@ -121,9 +130,26 @@ class World:
             control_loops=True,
         )
         gateway = ReportingGateway(
-            self.cluster.api("gateway"), self.clock, SeededRandomness(self.seed, "gateway")
+            self.cluster.api("gateway"),
+            self.clock,
+            SeededRandomness(self.seed, "gateway"),
+            lambda: self.plan.accepts_late(),
         )
-        return simulator.run(asyncio.Event()), gateway.cache.run(), gateway.loop.run()
+        return simulator.run(asyncio.Event()), gateway.cache.run(), gateway.loop.run(), self._drain()
+
+    async def _drain(self) -> None:
+        """Evict a pod whenever the plan says so."""
+        api, die = self.cluster.api("drain"), SeededRandomness(self.seed, "drain")
+        while True:
+            await self.clock.sleep(1.0)
+            ready = sorted(name for name, pod in self.mirror.all("pods").items() if is_ready(pod))
+            if not ready or not self.plan.evicts():
+                continue
+            name = ready[int(die.uniform(0, len(ready) - 1e-9))]
+            self.invariants.evicts(self.mirror.all("pods")[name])
+            self.trace.say("drain", f"evicts {name}")
+            body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+            await api.create(PODS, NAMESPACE, body, name=name, subresource="eviction")
 
     # -- processes -----------------------------------------------------------------------------------------
 

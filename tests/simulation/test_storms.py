@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 
 from rollouts.simulation import trial
-from rollouts.simulation.faults import Fault
+from rollouts.simulation.faults import Fault, Smooth
 from rollouts.simulation.scenarios import SCENARIOS
-from tests.simulation.baseline import differences
+from tests.simulation.baseline import differences, smooth
 
 NAMES = list(SCENARIOS)
 BATCH = 20
@@ -45,3 +45,22 @@ def test_a_storm_has_every_kind_of_fault() -> None:
     trace = trial.run_in_storm(SCENARIOS["routed-three-versions"], 5, share=0.5).trace
     seen = Counter(fault for line in trace.splitlines() for fault in Fault if line.endswith(fault.value))
     assert set(seen) == set(Fault)
+    assert "drain: evicts" in trace
+
+
+def test_a_gateway_that_accepts_late_holds_the_canary_and_does_no_harm() -> None:
+    """No step ends before its weight is in force, however long that takes."""
+    late = trial.run(SCENARIOS["routed"], plan=lambda: Late(25.0))
+    assert not list(differences("routed", late))
+    assert late.writes == smooth("routed").writes
+
+
+class Late(Smooth):
+    """A gateway that reports on every route so many seconds later."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def accepts_late(self) -> float:
+        return self._seconds
