@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,10 +43,7 @@ class Versions:
 
     def selector(self) -> str:
         """Return the PromQL matcher of both versions."""
-        either = f"{self.canary}|{self.stable}"
-        if self.hash_label:
-            return f'{self.hash_label}=~"{either}"'
-        return f'{self.pod_label}=~".+-({either})-[a-z0-9]+"'
+        return matcher_of((self.canary, self.stable), self.pod_label, self.hash_label)
 
     def put_into(self, query: str) -> str:
         """Return the query with its ``{{selector}}`` filled in."""
@@ -70,6 +67,14 @@ class Versions:
             if values.get(self.hash_label) == wanted if self.hash_label else named:
                 return Pod(arm, after if named else name)
         return None
+
+
+def matcher_of(hashes: Sequence[str], pod_label: str, hash_label: str = "") -> str:
+    """Return the PromQL matcher of the pods of some versions."""
+    either = "|".join(hashes)
+    if hash_label:
+        return f'{hash_label}=~"{either}"'
+    return f'{pod_label}=~".+-({either})-[a-z0-9]+"'
 
 
 def without(labels: LabelSet, names: Iterable[str]) -> LabelSet:

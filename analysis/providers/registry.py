@@ -21,6 +21,7 @@ from analysis.providers.http import GuardedHttp
 from analysis.providers.influxdb import InfluxdbProvider
 from analysis.providers.job import JobPort, JobProvider
 from analysis.providers.kayenta import KayentaProvider
+from analysis.providers.kayenta_judge.provider import KayentaJudgeProvider
 from analysis.providers.newrelic import NewRelicProvider
 from analysis.providers.profiles import Profiles, ReadSecret
 from analysis.providers.prometheus import ADDRESS_VARIABLE, PrometheusProvider
@@ -115,5 +116,9 @@ def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
     if environment.jobs is not None:
         providers.append(JobProvider(environment.jobs))
     plugins = [point.load()(environment) for point in entry_points(group=ENTRY_POINTS)]
-    plugins += [CanaryProvider(Backend(http, credentials, address)), SloProvider(prometheus)]
+    plugins += [
+        CanaryProvider(Backend(http, credentials, address)),
+        SloProvider(prometheus),
+        KayentaJudgeProvider(prometheus),
+    ]
     return ProviderRegistry(providers, plugins, hidden)
