@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from analysis.counts.arms import Pod
-from analysis.counts.vectors import LabelSet, Vector
+from analysis.counts.arms import Pod, without
+from analysis.counts.vectors import EDGE_LABEL, LabelSet, Vector
 
 Increments = Mapping[Pod, Mapping[LabelSet, float]]
 
@@ -42,10 +42,12 @@ def between(
 ) -> Between:
     """Return what was counted from one boundary to the next.
 
-    A counter that fell was reset and counts from zero. A series that is new counts from zero when its pod is
+    A counter that fell was reset and counts from zero, with all buckets of its histogram: some of them may
+    have climbed past their old value already. A series that is new counts from zero when its pod is
     new, or was there with other series; ``known`` are pods that have been seen at any earlier boundary.
     """
     pods_before = {pod for labels in before if (pod := pod_of(labels)) is not None}
+    fallen = _fallen_histograms(before, after)
     found = _Found()
     for labels, value in after.items():
         pod = pod_of(labels)
@@ -58,7 +60,7 @@ def between(
                 continue
             found.births += 1
             found.increments[pod][labels] = value
-        elif value < earlier:
+        elif value < earlier or (fallen and without(labels, (EDGE_LABEL,)) in fallen):
             found.resets += 1
             found.increments[pod][labels] = value
         else:
@@ -68,4 +70,13 @@ def between(
         frozenset(found.uncounted),
         found.births,
         found.resets,
+    )
+
+
+def _fallen_histograms(before: Vector, after: Vector) -> frozenset[LabelSet]:
+    """Return the labels, less the edge, of histograms of which a bucket fell."""
+    return frozenset(
+        without(labels, (EDGE_LABEL,))
+        for labels, value in after.items()
+        if value < before.get(labels, 0.0) and any(name == EDGE_LABEL for name, _ in labels)
     )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from analysis.counts.arms import Pod, without
 from analysis.counts.differences import Increments
 from analysis.counts.errors import CountsError
-from analysis.counts.vectors import LabelSet
-
-EDGE_LABEL = "le"
+from analysis.counts.vectors import EDGE_LABEL, LabelSet, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,17 @@ def edges_of(labels: Mapping[LabelSet, float] | list[LabelSet]) -> tuple[float, 
     return tuple(sorted(found))
 
 
+def filled_shares(vectors: Iterable[Vector]) -> dict[float, tuple[float, float]]:
+    """Return for each finite edge (counts at or below it, all counts), added up over moments and pods."""
+    below: dict[float, float] = {}
+    for vector in vectors:
+        for labels, value in vector.items():
+            edge = _edge(labels)
+            below[edge] = below.get(edge, 0.0) + value
+    whole = below.pop(math.inf, 0.0)
+    return {edge: (value, whole) for edge, value in below.items()}
+
+
 def from_buckets(buckets: Increments, edges: tuple[float, ...]) -> dict[Pod, PodCounts]:
     """Return requests and how many were slower than each edge.
 
@@ -78,5 +87,6 @@ def _edge(labels: LabelSet) -> float:
         return float(text)
     except ValueError:
         raise CountsError(
-            f"a series has no bucket edge (label le is {text!r}): the query must give classic _bucket series"
+            f"a series has no bucket edge (label le is {text!r}): the query must give classic _bucket series,"
+            " or a native histogram"
         ) from None

@@ -60,7 +60,7 @@ class Backend:
         proven = await self._credentials.proven(request, config.authentication, sign_as=SIGNED_SERVICE)
         answer = await self._http.send(proven)
         series = checked_matrix(_result(answer), config.series_cap)
-        reader = MatrixReader(boundaries)
+        reader = MatrixReader(boundaries, config.native_edges())
         for first in range(0, len(series), PORTION):
             reader.add(series[first : first + PORTION])
             await breathe()

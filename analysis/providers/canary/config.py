@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from datetime import timedelta
 from enum import StrEnum
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from analysis.counts.arms import Versions
+from analysis.counts.native import EDGES
 from analysis.judges.ledger import LAST_ATTEMPT
 from analysis.judges.objective import Objective
 from analysis.judges.profiles import Profile
@@ -98,7 +100,11 @@ class Errors(Strict):
 
 
 class Latency(Strict):
-    """Classic histogram buckets; ``edges`` in seconds picks some of theirs (default: all, ten at most)."""
+    """Classic histogram buckets, or a native histogram.
+
+    ``edges`` in seconds are those to judge at. Default: all classic ones, and powers of two between which
+    requests of a native one lie; ten at most.
+    """
 
     buckets: Query
     edges: tuple[float, ...] = ()
@@ -107,6 +113,8 @@ class Latency(Strict):
     def _few_and_ascending(self) -> Self:
         if list(self.edges) != sorted(set(self.edges)) or len(self.edges) > MOST_EDGES:
             raise ValueError(f"edges must be ascending, different, and at most {MOST_EDGES}")
+        if any(not 0 < edge < math.inf for edge in self.edges):
+            raise ValueError("edges must be finite and above 0")
         return self
 
 
@@ -221,6 +229,13 @@ class CanaryConfig(Strict):
             assert self.errors is not None  # noqa: S101 - one of both is there
             written = [self.errors.total, *filter(None, [self.errors.bad])]
         return tuple(self.versions.put_into(query) for query in written)
+
+    def native_edges(self) -> tuple[float, ...]:
+        """Return the edges at which native histograms are read; () where counters are wanted."""
+        if self.latency is None:
+            return ()
+        own = {self.slo.edge} if self.slo is not None and self.slo.edge is not None else set()
+        return self.latency.edges or tuple(sorted({*EDGES, *own}))
 
     def digest(self) -> str:
         """Return what identifies the question: a judge's history is of no use for another one."""

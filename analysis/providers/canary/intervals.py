@@ -9,8 +9,9 @@ from functools import lru_cache
 from analysis.counts.arms import Arm, Pod, Versions
 from analysis.counts.differences import Between, between
 from analysis.counts.errors import CountsError
-from analysis.counts.events import Counts, edges_of, from_buckets, from_labels, from_two
+from analysis.counts.events import Counts, edges_of, filled_shares, from_buckets, from_labels, from_two
 from analysis.counts.groups import Groups
+from analysis.counts.native import informative
 from analysis.counts.vectors import LabelSet, Vectors, fingerprint
 from analysis.judges.corroborated import Tick
 from analysis.judges.latency import WARM_UP_SECONDS, WARM_UP_SHARE
@@ -98,6 +99,10 @@ def edges_for(config: CanaryConfig, answers: Answers) -> tuple[float, ...]:
         return ()
     if config.latency.edges:
         return config.latency.edges
+    if answers[0].native:
+        found = informative(filled_shares(answers[0].vectors), MOST_EDGES)
+        own = config.slo.edge if config.slo is not None else None
+        return found if own is None or own in found else tuple(sorted((*found[1 - MOST_EDGES :], own)))
     return edges_of(list({labels for vector in answers[0].vectors for labels in vector}))[-MOST_EDGES:]
 
 

@@ -57,9 +57,14 @@ class HistoryReader:
     intervals: list[Interval]
 
     @classmethod
-    def of(cls, config: CanaryConfig, answers: Answers) -> HistoryReader:
-        """Return a reader at the first boundary. Raises NoCounters or CountsError."""
-        edges = edges_for(config, answers)
+    def of(
+        cls, config: CanaryConfig, answers: Answers, edges: tuple[float, ...] | None = None
+    ) -> HistoryReader:
+        """Return a reader at the first boundary. Raises NoCounters or CountsError.
+
+        Without ``edges`` they are those of these answers.
+        """
+        edges = edges_for(config, answers) if edges is None else edges
         if config.latency is not None and not edges:
             raise NoCounters("the query for latency.buckets gives no series")
         return cls(config, answers, edges, Groups({}).with_pods(pods_at(config, answers, 0), ALWAYS), [])

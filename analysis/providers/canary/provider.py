@@ -18,7 +18,7 @@ from analysis.judges.sums import StateUnreadable
 from analysis.judges.trial import judge
 from analysis.providers.canary.backend import Backend, breathe
 from analysis.providers.canary.config import NAME, CanaryConfig, Policy, read_config
-from analysis.providers.canary.intervals import Answers
+from analysis.providers.canary.intervals import Answers, edges_for
 from analysis.providers.canary.looking import (
     Conclusion,
     Looked,
@@ -119,7 +119,7 @@ class CanaryProvider:
         if opening.canary_from is not None and not lost and len(history) < FULL_LOOK_BACK:
             until = opening.canary_from
             older = await self._backend.read(config, boundaries(until - span, until, config.tick))
-            history = (await _read(config, older)).history
+            history = (await _read(config, older, edges_for(config, answers))).history
         spent = spend(config.attempt or min(question.attempt, LAST_ATTEMPT), question.analyses)
         opener = Opener(config, answers, opening, history, lost, spent)
         for _ in opener.steps():
@@ -140,8 +140,8 @@ class CanaryProvider:
         return _answer(config, looked, extended(record, looked.counted))
 
 
-async def _read(config: CanaryConfig, answers: Answers) -> Opening:
-    reader = HistoryReader.of(config, answers)
+async def _read(config: CanaryConfig, answers: Answers, edges: tuple[float, ...] | None = None) -> Opening:
+    reader = HistoryReader.of(config, answers, edges)
     for _ in reader.steps():
         await breathe()
     return reader.opening()

@@ -45,7 +45,7 @@ def test_a_range_answer_becomes_vectors() -> None:
     ("answer", "message"),
     [
         ({"a": 1}, "not a list of series"),
-        ([{"metric": {}, "histograms": []}], "native histograms"),
+        ([{"metric": {}, "histograms": []}], "native histograms where counters are wanted"),
         ([{"metric": {}}], "cannot be read"),
         ([{"metric": {}, "values": [["x", "y"]]}], "cannot be read"),
     ],
@@ -100,6 +100,12 @@ COUNTED = {
         {series(code="200"): 3.0, series(code="500"): 2.0},
         {OLD},
         {OLD: 2.0},
+    ),
+    "was-reset-and-its-first-bucket-has-climbed-past": (
+        {series(le="0.1"): 4.0, series(le="+Inf"): 90.0},
+        {series(le="0.1"): 6.0, series(le="+Inf"): 9.0},
+        {OLD},
+        {OLD: 15.0},
     ),
     "new-pod": ({}, {series("web-bbb-p1"): 7.0}, {OLD}, {NEW: 7.0}),
     "vanished": ({series(): 3.0}, {}, {OLD}, {}),

@@ -78,3 +78,13 @@ async def test_too_many_series_are_refused() -> None:
 async def test_a_missing_address_is_named() -> None:
     with pytest.raises(ConfigurationError, match="ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"):
         await read(matrix(), address="")
+
+
+async def test_native_histograms_are_read_at_edges_where_latency_is_judged() -> None:
+    shown = {"count": "5", "sum": "1", "buckets": [[0, "0.125", "0.25", "3"], [0, "0.5", "1", "2"]]}
+    series = {"metric": {"pod": "a"}, "histograms": [[15, shown]]}
+    latency = {"errors": None, "latency": {"buckets": "seconds{{{selector}}}"}}
+    (vectors,), _ = await read(matrix(series), **latency)
+    assert vectors.at(15.0)[(("le", "0.5"), ("pod", "a"))] == 3.0
+    with pytest.raises(CountsError, match="native histograms where counters are wanted"):
+        await read(matrix(series))
