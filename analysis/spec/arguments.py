@@ -34,14 +34,10 @@ def merge_arguments(
 ) -> tuple[Argument, ...]:
     """Return the declared arguments with the given ones put over their defaults.
 
-    Given arguments that no template declares are left out, as upstream does. Raises SpecError naming the
-    first argument that has no value.
+    Given arguments that no template declares are left out and the last of several with one name counts, as
+    upstream does. Raises SpecError naming the first argument that has no value.
     """
-    by_name: dict[str, Argument] = {}
-    for index, argument in enumerate(given):
-        if argument.name in by_name:
-            raise SpecError(f"{path}[{index}].name", f"argument '{argument.name}' is given twice")
-        by_name[argument.name] = argument
+    by_name = {argument.name: argument for argument in given}
     merged = tuple(_override(argument, by_name.get(argument.name)) for argument in declared)
     for index, argument in enumerate(merged):
         if argument.value is None and argument.value_from is None:

@@ -71,6 +71,12 @@ def test_a_run_argument_overrides_the_template_default_and_unknown_ones_are_drop
     assert spec["args"] == [{"name": "a", "value": "3"}, {"name": "b", "value": "2"}]
 
 
+def test_of_several_run_arguments_with_one_name_the_last_counts() -> None:
+    given = [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]
+    spec = build_run_spec([{"metrics": [metric("m")], "args": [{"name": "a"}]}], given)
+    assert spec["args"] == [{"name": "a", "value": "2"}]
+
+
 def test_a_run_argument_replaces_a_secret_reference() -> None:
     declared = {"name": "a", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
     spec = build_run_spec([{"metrics": [metric("m")], "args": [declared]}], [{"name": "a", "value": "plain"}])
