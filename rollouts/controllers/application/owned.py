@@ -68,11 +68,10 @@ def _services(rollout: ReadOnly) -> set[str]:
 
 def _split(route: ReadOnly, rollout: ReadOnly) -> Split | None:
     canary = ((rollout.get("spec") or {}).get("strategy") or {}).get("canary") or {}
-    routing, stable, other = (
-        canary.get("trafficRouting"),
-        canary.get("stableService"),
-        canary.get("canaryService"),
-    )
+    routing, turns = canary.get("trafficRouting"), canary.get("pingPong") or {}
+    # With ping-pong the two Services take turns; which one is stable now does not matter to whose they are.
+    stable = turns.get("pingService") or canary.get("stableService")
+    other = turns.get("pongService") or canary.get("canaryService")
     if not isinstance(routing, Mapping) or not stable or not other:
         return None
     namespace = objects.namespace_of(rollout)

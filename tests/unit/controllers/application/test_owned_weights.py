@@ -58,13 +58,13 @@ def service(name: str, port: int = 80) -> str:
     return yaml.safe_dump({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
 
 
-async def started(world: World) -> None:
+async def started(world: World, strategy: Manifest = STRATEGY) -> None:
     world.cluster.install_crds([route_definition()])
     world.repository.write(
         app__route=route("a.example"),
         app__stable=service("stable"),
         app__canary=service("canary"),
-        app__web=rollout("app:1", strategy=STRATEGY),
+        app__web=rollout("app:1", strategy=strategy),
     )
     await world.apply()
     await world.synced(world.repository.commit())
@@ -91,6 +91,17 @@ async def test_a_shifted_weight_is_no_drift(tmp_path: Path) -> None:
         await asyncio.sleep(0.3)
         assert await weights(world) == [80, 20]
         assert (await world.status())["sync"]["status"] == "Synced"
+
+
+async def test_services_that_take_turns_own_their_weights_too(tmp_path: Path) -> None:
+    turns = {"pingService": "stable", "pongService": "canary"}
+    strategy = {"canary": {"pingPong": turns, "trafficRouting": ROUTING, "steps": [{"setWeight": 20}]}}
+    async with running(tmp_path) as world:
+        await started(world, strategy)
+        await shift(world, 80, 20)
+        world.repository.write(app__route=route("b.example"))
+        await world.synced(world.repository.commit())
+        assert await weights(world) == [80, 20]
 
 
 async def test_an_unrelated_commit_to_the_route_leaves_the_weights(tmp_path: Path) -> None:
