@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
 
@@ -26,8 +26,12 @@ class QueueObserver(Protocol):
         ...
 
 
+URGENT_IN_A_ROW = 8
+"""So many urgent keys are taken before one of the others has its turn."""
+
+
 class WorkQueue(Generic[K]):
-    """First in, first out, without duplicates.
+    """First in, first out, without duplicates; urgent keys come before others.
 
     A key that is added while it is processed comes again afterwards. A key may also be due at a later moment;
     of several moments the earliest counts, and adding it at once makes the later one void.
@@ -35,33 +39,41 @@ class WorkQueue(Generic[K]):
 
     def __init__(self, observer: QueueObserver | None = None) -> None:
         self._observer = observer
-        self._waiting: deque[K] = deque()
-        self._added_at: dict[K, float] = {}
+        self._waiting: OrderedDict[K, float] = OrderedDict()
+        self._urgent: OrderedDict[K, float] = OrderedDict()
+        self._in_a_row = 0
         self._processing: set[K] = set()
-        self._again: set[K] = set()
+        self._again: dict[K, bool] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._takers: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self._urgent)
 
     @property
     def processing(self) -> int:
         """Return how many keys are being processed."""
         return len(self._processing)
 
-    def add(self, key: K) -> None:
-        """Add a key, unless it waits already."""
-        if self._closed or key in self._added_at or key in self._again:
+    def is_processed(self, key: K) -> bool:
+        """Tell whether a worker has the key now."""
+        return key in self._processing
+
+    def add(self, key: K, *, urgent: bool = False) -> None:
+        """Add a key, unless it waits already; one that waits can become urgent."""
+        if self._closed or key in self._urgent:
+            return
+        if key in self._waiting or key in self._again:
+            self._hurry(key, urgent)
             return
         self._cancel_timer(key)
         if self._observer is not None:
             self._observer.added()
         if key in self._processing:
-            self._again.add(key)
+            self._again[key] = urgent
         else:
-            self._enqueue(key)
+            self._enqueue(key, urgent)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Add a key after a while; an earlier moment that is set already stays."""
@@ -85,7 +97,7 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K | None:
         """Return the next key and mark it as processed until ``done``; None once the queue is closed."""
-        while not self._waiting:
+        while not len(self):
             if self._closed:
                 return None
             taker = asyncio.get_running_loop().create_future()
@@ -93,21 +105,20 @@ class WorkQueue(Generic[K]):
             await taker
         if self._closed:
             return None
-        key = self._waiting.popleft()
+        key, added_at = self._next_lane().popitem(last=False)
         self._processing.add(key)
-        waited = asyncio.get_running_loop().time() - self._added_at.pop(key)
         if self._observer is not None:
-            self._observer.waited(waited)
-            self._observer.depth(len(self._waiting))
+            self._observer.waited(asyncio.get_running_loop().time() - added_at)
+            self._observer.depth(len(self))
         return key
 
     def done(self, key: K) -> None:
         """Note that the processing of a key has ended."""
         self._processing.discard(key)
         if key in self._again:
-            self._again.discard(key)
+            urgent = self._again.pop(key)
             if not self._closed:
-                self._enqueue(key)
+                self._enqueue(key, urgent)
 
     def close(self) -> None:
         """Hand out no more keys, and forget those that wait."""
@@ -116,16 +127,27 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         self._timers.clear()
         self._waiting.clear()
-        self._added_at.clear()
+        self._urgent.clear()
         self._again.clear()
         while self._takers:
             self._wake()
 
-    def _enqueue(self, key: K) -> None:
-        self._waiting.append(key)
-        self._added_at[key] = asyncio.get_running_loop().time()
+    def _next_lane(self) -> OrderedDict[K, float]:
+        urgent = bool(self._urgent) and (not self._waiting or self._in_a_row < URGENT_IN_A_ROW)
+        self._in_a_row = self._in_a_row + 1 if urgent else 0
+        return self._urgent if urgent else self._waiting
+
+    def _hurry(self, key: K, urgent: bool) -> None:
+        if urgent and key in self._waiting:
+            self._urgent[key] = self._waiting.pop(key)
+        elif urgent:
+            self._again[key] = True
+
+    def _enqueue(self, key: K, urgent: bool) -> None:
+        lane = self._urgent if urgent else self._waiting
+        lane[key] = asyncio.get_running_loop().time()
         if self._observer is not None:
-            self._observer.depth(len(self._waiting))
+            self._observer.depth(len(self))
         self._wake()
 
     def _wake(self) -> None:

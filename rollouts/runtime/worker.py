@@ -11,7 +11,15 @@ from rollouts import logs
 from rollouts.clock import Clock, Randomness
 from rollouts.kube import errors
 from rollouts.kube.cache import Cache, Change
-from rollouts.kube.objects import Key, Manifest, Resource, controller_owner, key_of, namespace_of
+from rollouts.kube.objects import (
+    Key,
+    Manifest,
+    Resource,
+    controller_owner,
+    generation,
+    key_of,
+    namespace_of,
+)
 from rollouts.runtime.backoff import Backoff
 from rollouts.runtime.metrics import RuntimeMetrics
 from rollouts.runtime.queue import WorkQueue
@@ -29,10 +37,14 @@ FENCED_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Another resource whose changes concern a controller, and the keys that an object of it concerns."""
+    """Another resource whose changes concern a controller, and the keys that an object of it concerns.
+
+    ``urgent`` ones are looked at before others.
+    """
 
     resource: Resource
     keys: KeysOf
+    urgent: bool = False
 
 
 def owned_by(owner: Resource) -> KeysOf:
@@ -89,9 +101,9 @@ class ControllerLoop:
         self._backoff: Backoff[Key] = Backoff(randomness)
         self._queue: WorkQueue[Key] | None = None
         self._terminal: dict[Key, str] = {}
-        cache.on_change(controller.resource, self._on_change(lambda obj: (key_of(obj),)))
+        cache.on_change(controller.resource, self._own_changed)
         for watch in controller.watches:
-            cache.on_change(watch.resource, self._on_change(watch.keys))
+            cache.on_change(watch.resource, self._on_change(watch))
 
     async def run(self) -> None:
         """Reconcile every present key, then whatever changes, until ``stop``."""
@@ -119,13 +131,27 @@ class ControllerLoop:
         if self._queue is not None:
             self._queue.add(key)
 
-    def _on_change(self, keys: KeysOf) -> Callable[[Change, Manifest | None, Manifest | None], None]:
+    def _own_changed(self, change: Change, old: Manifest | None, new: Manifest | None) -> None:
+        """Add the key of an object.
+
+        What somebody else wrote into its status or metadata is answered first: a person aborts, promotes or
+        retries. A changed spec has its turn, since a hundred of them may come at once.
+        """
+        obj = new or old
+        if self._queue is None or obj is None:
+            return
+        key = key_of(obj)
+        same_spec = old is not None and new is not None and generation(old) == generation(new)
+        theirs = same_spec and not self._writes.made(key, self.controller.resource, obj)
+        self._queue.add(key, urgent=theirs and not self._queue.is_processed(key))
+
+    def _on_change(self, watch: Watch) -> Callable[[Change, Manifest | None, Manifest | None], None]:
         def handler(change: Change, old: Manifest | None, new: Manifest | None) -> None:
             if self._queue is None:
                 return
             for obj in (old, new):
-                for key in keys(obj) if obj is not None else ():
-                    self._queue.add(key)
+                for key in watch.keys(obj) if obj is not None else ():
+                    self._queue.add(key, urgent=watch.urgent)
 
         return handler
 

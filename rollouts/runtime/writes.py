@@ -26,6 +26,7 @@ from rollouts.kube.objects import (
     resource_version,
     uid_of,
 )
+from rollouts.kube.store import reached
 from rollouts.runtime.scoped import ScopedApi
 
 
@@ -95,6 +96,12 @@ class OwnWrites:
         """Remember what ``key`` has to see of ``target`` before its next reconcile."""
         if self.cache.watched(target.resource):
             self._expected.setdefault(key, {})[target] = expected
+
+    def made(self, key: Key, resource: Resource, obj: Manifest) -> bool:
+        """Tell whether a state of an object is due to the key's own writes that it still waits for."""
+        target = ObjectKey(resource, key.namespace, name_of(obj))
+        expected = self._expected.get(key, {}).get(target)
+        return isinstance(expected, _Wrote) and reached(expected.version, resource_version(obj))
 
     def ready(self, key: Key) -> bool:
         """Tell whether the cache shows all that the key has written."""

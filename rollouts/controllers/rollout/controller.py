@@ -188,7 +188,7 @@ def register(manager: Manager, settings: Settings) -> None:
     owner = owned_by(objects.ROLLOUTS)
     watches = [
         Watch(objects.REPLICASETS, owner),
-        Watch(objects.ANALYSIS_RUNS, owner),
+        Watch(objects.ANALYSIS_RUNS, owner, urgent=True),
         Watch(objects.EXPERIMENTS, owner),
         Watch(objects.SERVICES, _by_index(cache, SERVICE_INDEX)),
         Watch(objects.ANALYSIS_TEMPLATES, _by_index(cache, TEMPLATE_INDEX)),

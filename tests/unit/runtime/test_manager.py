@@ -261,3 +261,26 @@ async def test_the_end_comes_in_order():
         api.put(ROLLOUTS, manifest("late"))
     assert order == ["began", "finished", "event written", "lease released"]
     assert len(scripted.requests) == 1, "no key is taken after the stop"
+
+
+@virtual
+async def test_a_persons_word_comes_before_what_waits_but_a_new_spec_and_an_own_write_do_not():
+    api = MemoryApi()
+    for number in range(8):
+        api.put(ROLLOUTS, manifest(f"r{number}", metadata={"generation": 1}))
+
+    async def slow(manager: Manager, request: Request) -> None:
+        if request.key.name == "r0" and len(scripted.requests) == 1:
+            await request.api.patch(ROLLOUTS, "ns", "r0", {"status": {"step": 1}})
+        await asyncio.sleep(0.1)
+
+    manager, scripted = managed(api, slow, workers=1)
+    async with running(manager):
+        await asyncio.sleep(0.05)
+        await api.patch(ROLLOUTS, "ns", "r5", {"metadata": {"generation": 2}, "spec": {"paused": True}})
+        await api.patch(ROLLOUTS, "ns", "r6", {"status": {"abort": True}})
+        await asyncio.sleep(1.5)
+    assert [request.key.name for request in scripted.requests] == [
+        *("r0", "r6", "r1", "r2", "r3", "r4", "r5", "r7"),
+        "r0",
+    ]

@@ -6,7 +6,7 @@ import pytest
 
 from rollouts.kube import errors
 from rollouts.runtime.backoff import Backoff
-from rollouts.runtime.queue import WorkQueue
+from rollouts.runtime.queue import URGENT_IN_A_ROW, WorkQueue
 from tests.unit.kube.world import Dice, virtual
 
 
@@ -33,6 +33,33 @@ async def test_a_key_added_in_mid_work_comes_again_only_after_it_is_done():
     assert await queue.get() == "a"
     queue.done("a")
     assert len(queue) == 0
+
+
+@virtual
+async def test_urgent_keys_come_first_but_never_keep_the_others_out():
+    queue: WorkQueue[str] = WorkQueue()
+    for key in ("a", "b", "c"):
+        queue.add(key)
+    queue.add("c", urgent=True)
+    for number in range(URGENT_IN_A_ROW + 1):
+        queue.add(f"urgent {number}", urgent=True)
+    queue.add("a")
+    assert len(queue) == URGENT_IN_A_ROW + 4
+    order = [await queue.get() for _ in range(len(queue))]
+    urgent = ["c", *(f"urgent {number}" for number in range(URGENT_IN_A_ROW + 1))]
+    assert order == [*urgent[:URGENT_IN_A_ROW], "a", *urgent[URGENT_IN_A_ROW:], "b"]
+
+
+@virtual
+async def test_a_key_can_become_urgent_while_it_is_processed():
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.add("a")
+    queue.add("a", urgent=True)
+    queue.add("b")
+    queue.done("a")
+    assert [await queue.get(), await queue.get()] == ["a", "b"]
 
 
 @virtual
