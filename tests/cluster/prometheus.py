@@ -42,7 +42,8 @@ class Target:
 class PrometheusServer:
     """One server that scrapes every second what ``set_targets`` names.
 
-    With an ``alertmanager`` (``host:port``) it evaluates ``rules`` every second and sends alerts there.
+    With an ``alertmanager`` (``host:port``) it evaluates ``rules`` every second and sends alerts there. One
+    that ``receives`` takes remote writes, native histograms included.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class PrometheusServer:
         *,
         alertmanager: str = "",
         rules: Sequence[Mapping[str, Any]] = (),
+        receives: bool = False,
     ) -> None:
         self._tools = tools
         self._folder = folder
         self._alertmanager = alertmanager
         self._rules = rules
+        self._receives = receives
         self._port = free_ports(1)[0]
         self._process: ServerProcess | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +94,8 @@ class PrometheusServer:
             # The first alerts come before the Alertmanager is discovered, and are repeated each minute only.
             "--rules.alert.resend-delay=1s",
         ]
+        if self._receives:
+            command += ["--web.enable-remote-write-receiver", "--enable-feature=native-histograms"]
         self._process = ServerProcess("prometheus", command, self._folder)
         self._process.start()
         self._process.wait_ready(lambda: self._answers("/-/ready"), seconds=20)
