@@ -61,7 +61,7 @@ def fast_tracked(d: Draft) -> bool:
     s = d.s
     if s.new is None:
         return False
-    back = _goes_back(d) and s.new.available >= s.replicas and not d.aborted
+    back = goes_back(d) and s.new.available >= s.replicas and not d.aborted
     first = not _active_hash(d) and not _stable_can_answer(d)
     return s.status.promote_full or back or within_rollback_window(d) or first
 
@@ -82,7 +82,7 @@ def _users_are_lost(d: Draft) -> bool:
     return not known and not deploying and _stable_can_answer(d)
 
 
-def _goes_back(d: Draft) -> bool:
+def goes_back(d: Draft) -> bool:
     """Tell whether the new version is an earlier one that still has its pods; never one that has failed."""
     new = d.s.new
     if new is None or not new.has_deadline:
@@ -201,7 +201,7 @@ def _after_switch(d: Draft) -> bool:
 
 
 def _skips_post_promotion(d: Draft) -> bool:
-    return d.s.status.promote_full or _goes_back(d) or within_rollback_window(d)
+    return d.s.status.promote_full or goes_back(d) or within_rollback_window(d)
 
 
 def advance(d: Draft) -> bool:
@@ -240,7 +240,7 @@ def promotion_reason(d: Draft) -> str:
     if d.aborted or d.paused_by_analysis:
         return ""
     if _strategy(d).post_promotion_analysis is not None:
-        if _goes_back(d):
+        if goes_back(d):
             return f"Rollback to '{s.new.name}' within scaleDownDelay"
         run = analysis.current(d, analysis.POST_PROMOTION)
         if run is None or run.phase != "Successful":
