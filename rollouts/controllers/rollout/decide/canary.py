@@ -195,7 +195,9 @@ def _pods_wait(d: Draft) -> str:
 
 def _weight_in_force(d: Draft) -> bool:
     """Tell whether the step's own weight is in force, not one that pods or Services still hold back."""
-    return d.traffic is not None and d.traffic.in_force and d.traffic.wanted == current_weight(d)
+    if d.traffic is None or not d.traffic.in_force or d.traffic.wanted != current_weight(d):
+        return False
+    return d.traffic.wanted == 0 or _canary_selected(d)
 
 
 def _routes_in_force(d: Draft) -> bool:

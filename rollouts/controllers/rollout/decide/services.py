@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollouts.controllers.rollout.actions import Event, SwitchService
+from rollouts.controllers.rollout.decide import overtaken
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.kube import objects
 from rollouts.workloads import labels
@@ -78,8 +79,14 @@ def _overtaken(d: Draft, canary_name: str) -> bool:
 
 
 def _may_leave(d: Draft, canary_name: str, target: ReplicaSet) -> bool:
-    """Tell whether the canary Service may change versions: traffic on it must be 0, or be at its target."""
-    return d.s.service_hash(canary_name) in ("", target.hash) or not d.s.routed or _quiet(d)
+    """Tell whether the canary Service may change versions: traffic on it must be 0, or be at its target.
+
+    Where it cannot become 0, the version that has overtaken another takes its traffic once it has the pods.
+    """
+    if d.s.service_hash(canary_name) in ("", target.hash) or not d.s.routed or _quiet(d):
+        return True
+    settled = d.traffic is not None and d.traffic.settled and d.traffic.in_force
+    return settled and d.traffic is not None and overtaken.takes_over(d, d.traffic.live_weight)
 
 
 def _quiet(d: Draft) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rollouts.api.argoproj import rollout as api
 from rollouts.controllers.rollout.actions import EditRoute, Event
-from rollouts.controllers.rollout.decide import experiment, guided, in_force
+from rollouts.controllers.rollout.decide import experiment, guided, in_force, overtaken
 from rollouts.controllers.rollout.decide.draft import Draft, Traffic
 from rollouts.controllers.rollout.decide.scaling import at_desired_counts, current_weight, weight_before
 from rollouts.controllers.rollout.snapshot import RouterView
@@ -188,7 +188,7 @@ def intent_for(d: Draft, weight: int | None) -> TrafficIntent:
         stable_service=s.stable_service,
         canary_service=s.canary_service,
         stable_hash=s.stable.hash if s.stable else "",
-        canary_hash=s.new.hash if s.new else "",
+        canary_hash=_canary_hash(d),
         canary_weight=weight,
         max_weight=s.max_weight,
         additional=experiment.destinations(d),
@@ -198,6 +198,11 @@ def intent_for(d: Draft, weight: int | None) -> TrafficIntent:
         managed_routes=tuple(route.name for route in routing.managed_routes),
         owner=owner_reference(s.manifest, ROLLOUTS),
     )
+
+
+def _canary_hash(d: Draft) -> str:
+    found = overtaken.carrier(d) or d.s.new
+    return found.hash if found else ""
 
 
 def _routes(d: Draft) -> tuple[tuple[HeaderRoute, ...], tuple[MirrorRoute, ...]]:
@@ -250,12 +255,12 @@ def _mirror_route(step: api.SetMirrorRoute) -> MirrorRoute | None:
 def _record_weights(d: Draft, weight: int, verified: bool | None) -> None:
     s = d.s
     assert s.canary is not None  # noqa: S101 - only a canary is routed
-    canary_hash = s.new.hash if s.new else ""
+    pod_hash = _canary_hash(d) if weight > 0 else (s.new.hash if s.new else "")
     stable_hash = s.stable.hash if s.stable else ""
     additional = experiment.wanted(d)
     rest = max(0, s.max_weight - weight - sum(part.weight for part in additional))
     weights: dict[str, Any] = {
-        "canary": _destination(weight, s.canary_service, canary_hash),
+        "canary": _destination(weight, s.canary_service, pod_hash),
         "stable": _destination(rest, s.stable_service, stable_hash),
     }
     if additional:

@@ -72,6 +72,53 @@ def test_abort_with_dynamic_stable_walks_down_as_stable_comes_back_and_never_up(
     assert world.sizes() == {"v1": 5, "v2": 0}
 
 
+def test_abort_with_dynamic_stable_and_a_delay_keeps_the_canary_whole_until_its_traffic_is_gone() -> None:
+    world = updating(
+        routed(STEPS, replicas=4, dynamicStableScale=True, abortScaleDownDelaySeconds=10), promotions=1
+    )
+    assert (world.sizes(), world.weights()) == ({"v1": 1, "v2": 4}, (20, 80))
+    world.user(abort=True)
+    seen = []
+    for ready in (1, 3, 4):
+        for _ in range(4):
+            world.reconcile()
+            world.ready_pods({world.hash("v1"): ready})
+        seen.append((ready, world.sizes()["v2"], world.weights()[1], waits_for_its_end(world, "v2")))
+    assert seen == [(1, 4, 75, False), (3, 4, 25, False), (4, 4, 0, True)]
+    world.wait(10)
+    world.settle()
+    assert world.sizes() == {"v1": 4, "v2": 0}
+    assert (world.selects("canary"), world.selects("stable")) == ("v1", "v1")
+
+
+def waits_for_its_end(world: World, tag: str) -> bool:
+    name = f"web-{world.hash(tag)}"
+    notes = world.api.objects[(objects.REPLICASETS, name)]["metadata"]["annotations"]
+    return "scale-down-deadline" in notes
+
+
+@pytest.mark.parametrize("to", ["v1", "v3"], ids=["back to stable", "to a third version"])
+def test_overtaken_canary_that_still_carries_traffic_is_what_the_weights_name(to: str) -> None:
+    world = updating(routed(STEPS, replicas=5, dynamicStableScale=True))
+    stable, overtaken = world.hash("v1"), world.hash("v2")
+    assert (world.sizes(), world.weights()) == ({"v1": 4, "v2": 1}, (80, 20))
+    world.deploy(f"web:{to}")
+    for _ in range(6):
+        world.reconcile()
+        world.ready_pods({stable: 4, world.hash(to): 4 if to == "v1" else 0})
+        assert (world.weights(), world.selects("canary")) == ((80, 20), "v2")
+    weights = world.status["canary"]["weights"]
+    assert (weights["canary"]["weight"], weights["canary"]["podTemplateHash"]) == (20, overtaken)
+    assert (weights["stable"]["weight"], weights["stable"]["podTemplateHash"]) == (80, stable)
+    world.settle()
+    weights, share = world.status["canary"]["weights"], 0 if to == "v1" else 20
+    assert (weights["canary"]["weight"], weights["canary"]["podTemplateHash"]) == (share, world.hash(to))
+    assert (world.weights(), world.selects("canary")) == ((100 - share, share), to)
+    world.wait(31)
+    world.settle()
+    assert world.sizes()["v2"] == 0
+
+
 def header_steps() -> list[dict[str, object]]:
     match = [{"headerName": "x-canary", "headerValue": {"exact": "yes"}}]
     return [
