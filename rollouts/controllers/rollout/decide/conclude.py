@@ -78,6 +78,9 @@ def count(d: Draft) -> None:
         if active is not None:
             counts["HPAReplicas"] = active.replicas
             d.set("selector", format_selector((active.manifest.get("spec") or {}).get("selector") or {}))
+    elif s.routed and s.stable is not None and not (s.canary and s.canary.dynamic_stable_scale):
+        # Stable keeps all its pods beside the canary's: an autoscaler that counts both would scale up.
+        counts["HPAReplicas"] = s.stable.replicas
     for field, value in counts.items():
         d.set(field, value or None)
 

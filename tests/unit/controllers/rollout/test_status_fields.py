@@ -38,6 +38,25 @@ def test_an_autoscaler_of_a_blue_green_rollout_sees_the_active_version_alone() -
     assert (world.status["readyReplicas"], world.status["availableReplicas"]) == (2, 2)
 
 
+@pytest.mark.parametrize(("dynamic", "seen"), [(False, 2), (True, 3)])
+def test_an_autoscaler_behind_a_router_sees_the_stable_version_alone_where_it_stays_whole(
+    dynamic: bool, seen: int
+) -> None:
+    steps = [{"setCanaryScale": {"replicas": 1}}, {"pause": {}}]
+    world = routed(steps, replicas=2, dynamicStableScale=dynamic)
+    world.settle()
+    assert (world.status["replicas"], world.status["HPAReplicas"]) == (2, 2)
+    world.deploy("web:v2")
+    world.settle()
+    assert (world.status["replicas"], world.status["HPAReplicas"]) == (3, seen)
+    assert world.status["selector"] == "app=web"
+
+
+def test_an_autoscaler_does_not_see_the_old_version_that_waits_for_its_end() -> None:
+    world = updated(routed(replicas=2))
+    assert (world.phase, world.status["replicas"], world.status["HPAReplicas"]) == ("Healthy", 4, 2)
+
+
 def test_a_pause_says_reason_and_moment_and_that_it_is_the_controllers() -> None:
     world = updated(basic(STEPS))
     start = objects.format_time(world.now)
