@@ -41,7 +41,8 @@ def follow_pause(d: Draft) -> None:
     """Keep the Progressing and Paused conditions in step with the pauses."""
     reason = progressing_reason(d)
     paused = d.paused and not d.aborted
-    if paused and reason not in (PAUSED, ABORTED):
+    # Where nothing is under way a pause interrupts no progress.
+    if paused and not _is_promoted(d) and reason not in (PAUSED, ABORTED):
         set_progressing(d, "Unknown", PAUSED, "Rollout is paused")
     elif not paused and reason == PAUSED:
         set_progressing(d, "Unknown", "RolloutResumed", "Rollout is resumed")
@@ -90,6 +91,10 @@ def _stop_the_clock(d: Draft) -> None:
         set_progressing(d, "True", "ReplicaSetUpdated", text, refresh=True)
     else:
         d.look_again(since + half)
+
+
+def _is_promoted(d: Draft) -> bool:
+    return bool(d.status.get("stableRS")) and d.status["stableRS"] == d.status.get("currentPodHash")
 
 
 def _subject(d: Draft) -> str:

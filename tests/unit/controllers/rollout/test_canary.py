@@ -152,6 +152,22 @@ def test_user_pause_holds_the_step() -> None:
     assert world.status["currentStepIndex"] == 2
 
 
+def test_user_pause_between_updates_interrupts_no_progress() -> None:
+    world = deployed(basic(STEPS))
+    world.spec(paused=True)
+    world.settle()
+    conditions = {c["type"]: (c["status"], c["reason"]) for c in world.status["conditions"]}
+    assert conditions["Progressing"] == ("True", "NewReplicaSetAvailable")
+    assert conditions["Paused"] == ("True", "RolloutPaused")
+    assert (world.phase, world.status["message"]) == ("Paused", "manually paused")
+    before = list(world.api.writes)
+    world.reconcile()
+    assert world.api.writes == before
+    world.spec(paused=False)
+    world.settle()
+    assert world.phase == "Healthy"
+
+
 def test_stable_version_that_never_changes_causes_no_write() -> None:
     world = deployed(basic(STEPS))
     before = list(world.api.writes)
