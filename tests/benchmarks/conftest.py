@@ -25,7 +25,7 @@ def table(whole: bool, request: pytest.FixtureRequest) -> Iterator[Table]:
         table.write()
 
 
-COMPLETE = 12
+COMPLETE = 23
 """Rows of a complete table: a part of the benchmarks alone does not overwrite it."""
 
 

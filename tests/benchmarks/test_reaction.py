@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +39,28 @@ class Watcher:
             return time.perf_counter()
 
 
-async def measure(api: KubeApi, tries: int) -> tuple[list[float], list[float]]:
-    """Return the seconds from abort to abortedAt, and from promotion to the next step."""
+@asynccontextmanager
+async def waiting_for_a_person(api: KubeApi, steps: int) -> AsyncIterator[Watcher]:
+    """Create a Rollout whose update waits for a person at so many steps, and watch it."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     await api.create(NAMESPACES, None, namespace)
     body = rollout(NAME)
-    body["spec"]["strategy"]["canary"]["steps"] = [{"pause": {}}] * (tries + 2)
+    body["spec"]["strategy"]["canary"]["steps"] = [{"pause": {}}] * steps
     created = await api.create(ROLLOUTS, NAMESPACE, body)
     watcher = Watcher(api)
     async with asyncio.TaskGroup() as group:
         watch = group.create_task(watcher.run(created["metadata"]["resourceVersion"]))
         await watcher.until(lambda st: st.get("phase") == "Healthy")
         await patch(api, {"spec": {"template": {"metadata": {"labels": {"app": NAME, "try": "2"}}}}})
+        yield watcher
+        watch.cancel()
+
+
+async def measure(api: KubeApi, tries: int) -> tuple[list[float], list[float]]:
+    """Return the seconds from abort to abortedAt, and from promotion to the next step."""
+    async with waiting_for_a_person(api, tries + 2) as watcher:
         promotions = [await promoted(api, watcher, index) for index in range(tries)]
         aborts = [await aborted(api, watcher) for _ in range(tries)]
-        watch.cancel()
     return aborts, promotions
 
 
