@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 EventKind = Literal["Normal", "Warning"]
 COMPONENT = "rollouts-controller"
-PENDING_LIMIT = 2000
+PENDING_LIMIT = 10_000
 REMEMBERED = 8192
 MESSAGE_LIMIT = 1024
 WRITERS = 4
