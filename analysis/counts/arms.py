@@ -11,6 +11,8 @@ from analysis.counts.errors import CountsError
 from analysis.counts.vectors import LabelSet
 
 SELECTOR = re.compile(r"\{\{\s*selector\s*\}\}")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_COUNTER = re.compile(r"\s*[a-zA-Z_:][a-zA-Z0-9_:]*\s*(\{[^{}]*\})?\s*")
 
 
 class Arm(StrEnum):
@@ -46,7 +48,12 @@ class Versions:
         return matcher_of((self.canary, self.stable), self.pod_label, self.hash_label)
 
     def put_into(self, query: str) -> str:
-        """Return the query with its ``{{selector}}`` filled in."""
+        """Return the query with its ``{{selector}}`` filled in.
+
+        A counter's selector that does not say where gets it inside its braces.
+        """
+        if not SELECTOR.search(query) and _COUNTER.fullmatch(_STRING.sub('""', query)):
+            return _with_matcher(query.strip(), self.selector())
         return SELECTOR.sub(lambda _: self.selector(), query)
 
     def pod_of(self, labels: LabelSet) -> Pod | None:
@@ -67,6 +74,14 @@ class Versions:
             if values.get(self.hash_label) == wanted if self.hash_label else named:
                 return Pod(arm, after if named else name)
         return None
+
+
+def _with_matcher(counter: str, matcher: str) -> str:
+    if not counter.endswith("}"):
+        return f"{counter}{{{matcher}}}"
+    inside = counter[:-1].rstrip()
+    comma = "" if inside.endswith(("{", ",")) else ","
+    return f"{inside}{comma}{matcher}}}"
 
 
 def matcher_of(hashes: Sequence[str], pod_label: str, hash_label: str = "") -> str:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 
 from analysis.counts.arms import Versions
 from analysis.counts.native import EDGES
+from analysis.counts.presets import PRESETS, Preset
 from analysis.judges.ledger import LAST_ATTEMPT
 from analysis.judges.objective import Objective
 from analysis.judges.profiles import Profile
@@ -118,6 +119,29 @@ class Latency(Strict):
         return self
 
 
+def _service(value: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9@/._-]{1,253}", value):
+        raise ValueError(f"{value[:70]!r} is not a service's name as the gateway's counters show it")
+    return value
+
+
+Service = Annotated[str, AfterValidator(_service)]
+
+
+class Services(Strict):
+    """What a gateway's counters call the two versions, in ``label``."""
+
+    stable: Service
+    canary: Service
+    label: Label
+
+    @model_validator(mode="after")
+    def _two(self) -> Self:
+        if self.stable == self.canary:
+            raise ValueError(f"stable and canary are both {self.stable!r}: there is nothing to compare")
+        return self
+
+
 class Slo(Strict):
     """The objective for canary requests. ``edge`` says which latency edge it is about.
 
@@ -163,7 +187,8 @@ class CanaryConfig(Strict):
     """The whole configuration. Durations are Go durations; numbers may come as text from arguments.
 
     ``stable`` and ``canary`` are pod-template hashes. Series show them in ``hash_label``, or in the pod's
-    name. ``weight`` is in percent. ``attempt`` counts the tries of one
+    name. A ``preset`` is the counters of a mesh or gateway; those that count per Service need ``services``,
+    and their "pods" are the gateway's. ``weight`` is in percent. ``attempt`` counts the tries of one
     revision; without it, whoever asks says which one it is.
     """
 
@@ -176,6 +201,8 @@ class CanaryConfig(Strict):
     canary: Hash
     pod_label: Label = "pod"
     hash_label: Label | None = None
+    preset: str = ""
+    services: Services | None = None
     errors: Errors | None = None
     latency: Latency | None = None
     slo: Slo | None = None
@@ -196,8 +223,27 @@ class CanaryConfig(Strict):
     on_no_data: PolicyField = Policy()
     on_error: PolicyField = Policy()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, data: Any) -> Any:
+        """Put a preset's queries under what the template says."""
+        if not isinstance(data, dict) or not data.get("preset"):
+            return data
+        preset = PRESETS.get(str(data["preset"]))
+        if preset is None:
+            raise ValueError(
+                f"preset {data['preset']!r} is not known; known are {', '.join(sorted(PRESETS))}"
+            )
+        return _filled(data, preset)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        preset = PRESETS.get(self.preset)
+        if preset is not None and preset.service_label and self.services is None:
+            raise ValueError(
+                f"preset {self.preset} counts per Service: say what its label {preset.service_label} calls"
+                " both versions, in services.stable and services.canary"
+            )
         if (self.errors is None) == (self.latency is None):
             raise ValueError("needs either errors or latency; judge both with two metrics")
         if self.stable == self.canary:
@@ -214,6 +260,9 @@ class CanaryConfig(Strict):
     @property
     def versions(self) -> Versions:
         """Return the two versions and where series show them."""
+        if self.services is not None:
+            named = self.services
+            return Versions(named.stable, named.canary, self.pod_label, named.label)
         return Versions(self.stable, self.canary, self.pod_label, self.hash_label or "")
 
     @property
@@ -244,6 +293,19 @@ class CanaryConfig(Strict):
         edges = self.latency.edges if self.latency is not None else ()
         text = json.dumps([*asked, labels, edges], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _filled(data: dict[str, Any], preset: Preset) -> dict[str, Any]:
+    filled: dict[str, Any] = {"podLabel": preset.pod_label, **data}
+    if data.get("latency") is not None:
+        filled["latency"] = {"buckets": preset.buckets, **data["latency"]}
+    else:
+        own = data.get("errors") or {}
+        bad = {} if own.get("bad") else {"badLabels": dict(preset.bad_labels)}
+        filled["errors"] = {"total": preset.total, **bad, **own}
+    if preset.service_label and isinstance(data.get("services"), dict):
+        filled["services"] = {"label": preset.service_label, **data["services"]}
+    return filled
 
 
 def read_config(metric: Metric) -> CanaryConfig:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -163,8 +163,11 @@ def _saved(state: Mapping[str, str], config: CanaryConfig, *, had_begun: bool) -
 
 def _answer(config: CanaryConfig, looked: Looked, record: str) -> Answer:
     session, conclusion = looked.session, looked.conclusion
-    guidance = guidance_of(session, looked.judgement, conclusion.phase).dump()
-    state = {STATE_KEY: session.dump(), RECORD_KEY: record, TROUBLE_KEY: "", GUIDANCE_KEY: guidance}
+    guidance = guidance_of(session, looked.judgement, conclusion.phase)
+    if config.services is not None:
+        # What is counted there are pods of the gateway: none of them is to be replaced.
+        guidance = replace(guidance, replace=())
+    state = {STATE_KEY: session.dump(), RECORD_KEY: record, TROUBLE_KEY: "", GUIDANCE_KEY: guidance.dump()}
     evidence, value = evidence_of(session, looked.judgement), value_of(session, looked.judgement)
     if conclusion.phase.completed:
         return Decided(conclusion.phase, conclusion.reason, evidence, text=value, state=state)
