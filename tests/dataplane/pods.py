@@ -12,21 +12,23 @@ from rollouts.embedded.workloads import PodAddress
 from rollouts.embedded.workloads.listeners import read_behaviour
 from rollouts.kube.objects import Manifest, labels_of, uid_of
 from tests.cluster.samples import PORT
+from tests.dataplane.grpc import PREFACE, GrpcServer
 
 _END = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One request at a pod, at ``at`` monotonic seconds."""
+    """One request for ``host`` at a pod, at ``at`` monotonic seconds."""
 
     at: float
     app: str
     version: str
+    host: str
 
 
 class CountingPods:
-    """A ``PodBackend``: each pod listens on 198.18.x.y at the port that it declares."""
+    """A ``PodBackend``: each pod listens on 198.18.x.y at the port that it declares, for HTTP and gRPC."""
 
     def __init__(self) -> None:
         self.arrivals: list[Arrival] = []
@@ -68,6 +70,7 @@ class _Answers(asyncio.Protocol):
         self._version = version
         self._arrivals = arrivals
         self._buffer = b""
+        self._grpc: GrpcServer | None = None
         body = version.encode()
         self._answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
@@ -76,8 +79,26 @@ class _Answers(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        if self._grpc is not None:
+            self._grpc.receive(data)
+            return
         self._buffer += data
+        if self._buffer.startswith(PREFACE):
+            self._grpc = GrpcServer(self._transport, self._version, self._note)
+            self._grpc.receive(self._buffer)
+            return
         while _END in self._buffer:
-            _, _, self._buffer = self._buffer.partition(_END)
-            self._arrivals.append(Arrival(time.monotonic(), self._app, self._version))
+            head, _, self._buffer = self._buffer.partition(_END)
+            self._note(_host(head))
             self._transport.write(self._answer)
+
+    def _note(self, host: str) -> None:
+        self._arrivals.append(Arrival(time.monotonic(), self._app, self._version, host))
+
+
+def _host(head: bytes) -> str:
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"host":
+            return value.strip().decode()
+    return ""

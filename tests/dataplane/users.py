@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import time
 from collections import Counter
 from collections.abc import Callable
+
+from tests.dataplane.connections import Connection, HttpConnection, Unanswered
+
+Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter, str, str], Connection]
+"""What makes a connection of a protocol out of a socket, for a path of a host."""
 
 
 class Users:
@@ -16,13 +20,20 @@ class Users:
     """
 
     def __init__(
-        self, port: int, host: str, path: str = "/", *, kept: float = 120.0, fresh: float = 100.0
+        self,
+        port: int,
+        host: str,
+        path: str = "/",
+        *,
+        speak: Speak = HttpConnection,
+        kept: float = 120.0,
+        fresh: float = 100.0,
     ) -> None:
         self.answers: Counter[int] = Counter()
         self.failures: list[str] = []
         self.leave: Callable[[], None] = lambda: None
-        self._port = port
-        self._request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n%s\r\n"
+        self._speak = speak
+        self._place = (port, host, path)
         self._kept = kept
         self._fresh = fresh
 
@@ -34,47 +45,49 @@ class Users:
             pending: set[asyncio.Task[None]] = set()
             due = time.monotonic()
             while not stop.is_set():
-                task = group.create_task(self._once())
+                task = group.create_task(self.ask_once())
                 pending.add(task)
                 task.add_done_callback(pending.discard)
                 due += 1 / self._fresh
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
 
+    async def ask_once(self) -> None:
+        """Send one request over a connection of its own."""
+        connection = await self._open()
+        if connection is not None:
+            await self._ask(connection, last=True)
+            connection.close()
+
     async def _keep(self, stop: asyncio.Event, interval: float) -> None:
         due = time.monotonic()
         while not stop.is_set():
-            try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            except OSError as error:
-                self._note(0, repr(error))
+            connection = await self._open()
+            if connection is None:
                 await asyncio.sleep(interval)
                 continue
             healthy = True
             while healthy and not stop.is_set():
-                healthy = await self._ask(reader, writer, self._request % "")
+                healthy = await self._ask(connection, last=False)
                 due += interval
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-            writer.close()
+            connection.close()
 
-    async def _once(self) -> None:
+    async def _open(self) -> Connection | None:
+        port, host, path = self._place
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError as error:
             self._note(0, repr(error))
-            return
-        await self._ask(reader, writer, self._request % "Connection: close\r\n")
-        writer.close()
+            return None
+        return self._speak(reader, writer, host, path)
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: str) -> bool:
+    async def _ask(self, connection: Connection, *, last: bool) -> bool:
         try:
-            async with asyncio.timeout(10):
-                writer.write(request.encode())
-                head = await reader.readuntil(b"\r\n\r\n")
-                await reader.readexactly(_length(head))
-        except (OSError, EOFError, TimeoutError) as error:
+            code, text = await connection.ask(last=last)
+        except (OSError, EOFError, TimeoutError, Unanswered) as error:
             self._note(0, repr(error))
             return False
-        self._note(int(head.split(b" ", 2)[1]), head.decode(errors="replace"))
+        self._note(code, text)
         return True
 
     def _note(self, code: int, text: str) -> None:
@@ -83,20 +96,8 @@ class Users:
             self.failures.append(f"{time.monotonic():.3f} {text}")
 
 
-def answered(port: int, host: str, path: str) -> bool:
+async def answered(port: int, host: str, path: str, speak: Speak = HttpConnection) -> bool:
     """Return whether one request is answered well."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", path, headers={"Host": host})
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-def _length(head: bytes) -> int:
-    for line in head.lower().split(b"\r\n"):
-        if line.startswith(b"content-length:"):
-            return int(line.partition(b":")[2])
-    return 0
+    users = Users(port, host, path, speak=speak)
+    await users.ask_once()
+    return set(users.answers) == {200}

@@ -20,9 +20,10 @@ from tests.cluster.harness import ControllerProcess, apply
 from tests.cluster.history import History
 from tests.cluster.processes import wait_until
 from tests.cluster.samples import Object, canary, pod_template, rollout, service
+from tests.dataplane.connections import HttpConnection
 from tests.dataplane.pods import CountingPods
 from tests.dataplane.traefik import HTTP, Traefik, gateway_objects, grant
-from tests.dataplane.users import Users, answered
+from tests.dataplane.users import Speak, Users, answered
 
 
 class DataPlane:
@@ -63,10 +64,22 @@ class DataPlane:
         """Start a controller process, the first or one after a kill: its lease is short."""
         self.controller = ControllerProcess(self.cluster, self._folder, **SHORT).start()
 
-    def users(self, host: str, path: str = "/", *, port: int = HTTP, **rates: float) -> Users:
+    def users(
+        self,
+        host: str,
+        path: str = "/",
+        *,
+        port: int = HTTP,
+        speak: Speak = HttpConnection,
+        **rates: float,
+    ) -> Users:
         """Let users come, once the first request is answered well; ``leave`` of the answer ends it."""
-        wait_until(lambda: answered(port, host, path), seconds=20, what=f"an answer for {host}{path}")
-        users = Users(port, host, path, **rates)
+
+        def ready() -> bool:
+            return self.background.call(answered(port, host, path, speak))
+
+        wait_until(ready, seconds=20, what=f"an answer for {host}{path}")
+        users = Users(port, host, path, speak=speak, **rates)
         users.leave = self.background.start_stoppable(users.run)
         return users
 
@@ -99,15 +112,25 @@ class Shop:
     """One Rollout with its Services, and the history of its route, which it may share."""
 
     def __init__(
-        self, plane: DataPlane, name: str, route: Object, field: str, steps: Sequence[Object]
+        self,
+        plane: DataPlane,
+        name: str,
+        route: Object,
+        field: str,
+        steps: Sequence[Object],
+        *,
+        protocol: str = "",
+        managed: Sequence[str] = (),
     ) -> None:
         self.plane = plane
         self.name = name
+        self._protocol = protocol
         self._cluster, self._namespace = plane.cluster, plane.namespace
         routed = str(route["metadata"]["name"])
         self._strategy = canary(steps, name=name)
         self._strategy["canary"]["trafficRouting"] = {
-            "plugins": {"argoproj-labs/gatewayAPI": {field: routed}}
+            "plugins": {"argoproj-labs/gatewayAPI": {field: routed}},
+            "managedRoutes": [{"name": managed_name} for managed_name in managed],
         }
         self._path = f"/apis/argoproj.io/v1alpha1/namespaces/{self._namespace}/rollouts"
         plural = str(route["kind"]).lower() + "s"
@@ -118,6 +141,8 @@ class Shop:
     def create(self) -> None:
         """Create the Rollout at v1; it is Healthy in a while."""
         parts = [service(f"{self.name}-{role}", self.name) for role in ("stable", "canary")]
+        for part in parts if self._protocol else ():
+            part["spec"]["ports"][0]["appProtocol"] = self._protocol
         apply(self._cluster, self._namespace, [*parts, self._manifest("v1")])
 
     def update(self, version: str) -> None:
