@@ -11,8 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
+from hashlib import blake2b
 from importlib import resources
 from typing import Any
+
+import orjson
 
 from rollouts.api.scalars import ScalarError, canonical_quantity
 
@@ -35,10 +38,31 @@ def _types() -> Mapping[str, Fields]:
 
 def pod_template_hash(template: Mapping[str, Any], collision_count: int | None = None) -> str:
     """Return the value of the label ``rollouts-pod-template-hash`` for a pod template."""
-    data = go_json(template).encode()
-    if collision_count is not None:
-        data += collision_count.to_bytes(4, "little") + bytes(4)
-    return safe_encode(str(fnv32a(data)))
+    key = _key(template, collision_count)
+    known = _known.get(key)
+    if known is None or not key:
+        data = go_json(template).encode()
+        if collision_count is not None:
+            data += collision_count.to_bytes(4, "little") + bytes(4)
+        known = safe_encode(str(fnv32a(data)))
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[key] = known
+    return known
+
+
+MOST_KNOWN = 10_000
+"""Hashes that are remembered by content: each decision asks for the same ones, and the sum goes byte by byte."""
+_known: dict[bytes, str] = {}
+
+
+def _key(template: Mapping[str, Any], collision_count: int | None) -> bytes:
+    """Return a digest of the content; b"" for what is no JSON and is worked out each time."""
+    try:
+        content = orjson.dumps([template, collision_count])
+    except TypeError:
+        return b""
+    return blake2b(content, digest_size=16).digest()
 
 
 def steps_hash(steps: Any) -> str:
