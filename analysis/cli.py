@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
+from analysis.cli_aa import aa_command
 from analysis.cli_budget import status_command
 from analysis.cli_doctor import doctor_command
 from analysis.cli_history import backtest_command
@@ -53,6 +54,7 @@ main.add_command(slo_group)
 slo_group.add_command(status_command)
 main.add_command(backtest_command)
 main.add_command(doctor_command)
+main.add_command(aa_command)
 
 
 @main.command()

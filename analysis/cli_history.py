@@ -24,6 +24,7 @@ from analysis.providers.canary.provider import CanaryProvider
 from analysis.providers.egress import EgressPolicy
 from analysis.providers.errors import ConfigurationError
 from analysis.providers.http import GuardedHttp
+from analysis.providers.kayenta_judge.provider import KayentaJudgeProvider
 from analysis.providers.prometheus import ADDRESS_VARIABLE, PrometheusProvider
 from analysis.providers.registry import ProviderRegistry
 from analysis.providers.slo.provider import SloProvider
@@ -81,7 +82,7 @@ def backtest_command(
     now = datetime.now(UTC)  # noqa: TID251 - a command line has no other clock
     try:
         spec = run_spec(path, given_arguments(arguments))
-        first, last = _moment(start, now), _moment(end, now)
+        first, last = moment_of(start, now), moment_of(end, now)
         starts = _starts(first, last, every)
         policy = EgressPolicy.allowing(allow_egress.split(","))
         runs = asyncio.run(_runs(spec, starts, last, address, policy))
@@ -112,14 +113,18 @@ def _registry(http: GuardedHttp, clock: JumpingClock, address: str, until: datet
     """Return what can be asked for the past: Prometheus, and the plugins that ask it."""
     credentials = Credentials(http, clock.read)
     live = PrometheusProvider(http, credentials, address)
-    plugins = (SloProvider(live), CanaryProvider(Backend(http, credentials, address)))
+    plugins = (
+        SloProvider(live),
+        CanaryProvider(Backend(http, credentials, address)),
+        KayentaJudgeProvider(live),
+    )
     return ProviderRegistry([HistoryProvider(live, ClientRanges(), address, until)], plugins)
 
 
-def _moment(text: str, now: datetime) -> datetime:
+def moment_of(text: str, now: datetime) -> datetime:
     """Read a time, or how long ago it was. Raises ValueError."""
     if text.startswith("-"):
-        return whole_second(now - _period(text[1:]))
+        return whole_second(now - period_of(text[1:]))
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -129,7 +134,8 @@ def _moment(text: str, now: datetime) -> datetime:
     return whole_second(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def _period(text: str) -> timedelta:
+def period_of(text: str) -> timedelta:
+    """Read a duration, days and weeks included. Raises ValueError."""
     return timedelta() if text in ("0", "0s") else parse_period(text)
 
 
@@ -138,7 +144,7 @@ def _starts(first: datetime, last: datetime, every: str | None) -> list[datetime
         raise ValueError(f"the history is empty: --from {first} is not before --to {last}")
     if every is None:
         return [first]
-    apart = _period(every)
+    apart = period_of(every)
     count = (last - first) // apart + (1 if (last - first) % apart else 0) if apart else 0
     if not 1 <= count <= MOST_RUNS:
         raise ValueError(f"--every {every} makes {count} runs; wanted 1 to {MOST_RUNS}")

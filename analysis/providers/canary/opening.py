@@ -111,14 +111,14 @@ class Opener:
 
     def steps(self) -> Iterator[None]:
         """Learn about one question (or edge) at each step."""
-        profile, _ = _profile(self.config, self.history)
+        profile, _ = profile_of(self.config, self.history)
         for question in range(len(edges_for(self.config, self.answers)) or 1):
-            self.learnt.append(_sums(profile, [ticks[question] for ticks in self.history]))
+            self.learnt.append(learnt(profile, [ticks[question] for ticks in self.history]))
             yield
 
     def session(self) -> Session:
         """Return the session. Raises CountsError when the objective's edge is none of the histogram's."""
-        profile, why = _profile(self.config, self.history)
+        profile, why = profile_of(self.config, self.history)
         end = self.answers[0].boundaries[-1]
         shares = (
             slow_shares(tuple(ticks[question] for ticks in self.history))
@@ -126,7 +126,7 @@ class Opener:
         )
         return Session(
             config=self.config.digest(),
-            terms=_terms(self.config, profile, edges_for(self.config, self.answers), self.spent),
+            terms=terms_of(self.config, profile, edges_for(self.config, self.answers), self.spent),
             trial=begin(tuple(self.learnt), tuple(shares)),
             groups=self.opening.groups,
             position=end,
@@ -141,11 +141,11 @@ class Opener:
         )
 
 
-def _sums(profile: Profile, history: Sequence[Tick]) -> Sums:
+def learnt(profile: Profile, history: Sequence[Tick]) -> Sums:
     return Sums(priors=BLIND) if profile is Profile.BLIND else look_back(history)
 
 
-def _profile(config: CanaryConfig, history: History) -> tuple[Profile, str]:
+def profile_of(config: CanaryConfig, history: History) -> tuple[Profile, str]:
     """Return the profile that history allows; a template may ask for another, but not without history."""
     requests = [sum(n for _, n in ticks[0].stable) for ticks in history]
     busy = [count for count in requests if count]
@@ -163,7 +163,7 @@ def _profile(config: CanaryConfig, history: History) -> tuple[Profile, str]:
     return config.profile, "the template asks for it"
 
 
-def _terms(config: CanaryConfig, profile: Profile, edges: tuple[float, ...], spent: Spent) -> Terms:
+def terms_of(config: CanaryConfig, profile: Profile, edges: tuple[float, ...], spent: Spent) -> Terms:
     slo, focus = config.slo, 0 if config.latency is None else None
     if config.latency is not None and slo is not None and slo.edge is not None:
         if slo.edge not in edges:
