@@ -101,7 +101,8 @@ def next_basic_counts(
     """Return the counts to ask for now on the way to ``wanted``, without a router.
 
     Stable grows first, then the canary, within surge. Older ReplicaSets go before either shrinks. The
-    shrinking side gives up only what availability allows; its own missing pods do not block it.
+    shrinking side gives up only what availability allows; its own missing pods do not block it. No pod that
+    is needed goes for one that is not ready.
     ``stable`` is None when there is no other version to keep.
     """
     old = sum(side.spec for side in others)
@@ -120,17 +121,38 @@ def next_basic_counts(
 
 
 def _shrink(limits: Bounds, wanted: Counts, canary: Side, stable: Side | None, grown: Counts) -> Counts:
+    """Shrink the side that the step takes pods from; the other one only by what is above the surge."""
     growing = wanted.canary >= canary.spec
     up = canary.countable(ignore_availability=not growing)
     up += stable.countable(ignore_availability=growing) if stable else 0
     spare = up - limits.least
-    next_canary, next_stable = grown.canary, grown.stable
-    if spare > 0 and canary.spec > wanted.canary:
-        next_canary = max(wanted.canary, canary.spec - spare)
-        spare -= canary.spec - next_canary
-    if stable and spare > 0 and stable.spec > wanted.stable:
-        next_stable = max(wanted.stable, stable.spec - spare)
-    return Counts(next_canary, next_stable)
+    if spare <= 0 or (growing and stable is None):
+        return grown
+    if growing and stable is not None:
+        shrunk = _less(stable, wanted.stable, spare, grown.stable)
+        next_stable, next_canary = _within(limits, (stable, shrunk), (canary, grown.canary))
+        return Counts(next_canary, next_stable)
+    shrunk = _less(canary, wanted.canary, spare, grown.canary)
+    if stable is None:
+        return Counts(shrunk, grown.stable)
+    return Counts(*_within(limits, (canary, shrunk), (stable, grown.stable)))
+
+
+def _less(side: Side, wanted: int, spare: int, grown: int) -> int:
+    return max(wanted, side.spec - spare) if side.spec > wanted else grown
+
+
+def _within(limits: Bounds, drained: tuple[Side, int], kept: tuple[Side, int]) -> tuple[int, int]:
+    """Return the counts of (drained, kept) without what is above the surge.
+
+    The kept side gives it up as long as enough pods stay available, the drained side all that is left of it.
+    """
+    (draining, low), (keeping, high) = drained, kept
+    over = max(0, low + high - limits.most)
+    cut = high - over
+    available = min(draining.available, low) + min(keeping.available, cut)
+    back = min(max(0, keeping.available - cut), max(0, limits.least - available))
+    return low - (back if over else 0), cut + (back if over else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,22 @@ LIMITS = Bounds(replicas=10, surge=1, unavailable=0)
         pytest.param(LIMITS, (0, 10), (5, 0), (10, 10), (), (0, 10), id="unready canary is no obstacle"),
         pytest.param(LIMITS, (1, 9), (1, 1), (10, 10), (2,), (1, 10), id="older ones shrink before stable"),
         pytest.param(LIMITS, (10, 0), (3, 3), None, (), (10, 0), id="alone"),
+        pytest.param(
+            Bounds(replicas=4, surge=2, unavailable=0), (4, 0), (6, 0), (4, 4), (), (2, 4),
+            id="scaled down, the canary that is broken gives way to stable",
+        ),
+        pytest.param(
+            Bounds(replicas=4, surge=4, unavailable=1), (4, 0), (8, 0), (3, 3), (), (4, 3),
+            id="scaled down, what is missing already is no reason to take more",
+        ),
+        pytest.param(
+            Bounds(replicas=4, surge=1, unavailable=0), (1, 3), (2, 2), (6, 6), (), (1, 4),
+            id="scaled down, both give way",
+        ),
+        pytest.param(
+            Bounds(replicas=4, surge=2, unavailable=0), (4, 0), (3, 0), (8, 8), (), (2, 4),
+            id="scaled down while growing, the canary that is broken makes room",
+        ),
     ],
 )  # fmt: skip
 def test_next_basic_counts(
@@ -150,3 +166,25 @@ def test_the_way_to_a_weight_stays_within_bounds_and_arrives(
             break
         canary, stable = found.canary, found.stable
     assert Counts(canary, stable) == wanted
+
+
+def sides() -> st.SearchStrategy[Side]:
+    counts = st.tuples(st.integers(0, 15), st.integers(0, 15))
+    return counts.map(lambda pair: Side(spec=pair[0], available=min(pair)))
+
+
+@given(
+    canary=sides(),
+    stable=sides(),
+    replicas=st.integers(1, 15),
+    weight=st.integers(0, 100),
+    surge=st.integers(0, 5),
+    unavailable=st.integers(0, 5),
+)
+def test_no_step_takes_a_pod_that_must_stay_available(
+    canary: Side, stable: Side, replicas: int, weight: int, surge: int, unavailable: int
+) -> None:
+    limits = bounds(replicas, surge, unavailable)
+    found = next_basic_counts(limits, weighted_counts(replicas, weight, surge=limits.surge), canary, stable)
+    left = min(canary.available, found.canary) + min(stable.available, found.stable)
+    assert left >= min(limits.least, canary.available + stable.available)
