@@ -24,7 +24,7 @@ from rollouts.controllers.rollout.observe import (
     with_answers,
     with_pods,
 )
-from rollouts.controllers.rollout.patience import Patience
+from rollouts.controllers.rollout.patience import Patience, would_be_missed
 from rollouts.controllers.rollout.plugin_calls import calls_due
 from rollouts.controllers.rollout.routes import Interests, RouteResources
 from rollouts.controllers.rollout.rule_release import RuleReconciler
@@ -94,7 +94,9 @@ class RolloutReconciler:
 
         def may_wait(patch: Manifest) -> bool:
             status = snapshot.manifest.get("status") or {}
-            due = self._patience.until(objects.uid_of(snapshot.manifest), status, patch, request.now)
+            missed = would_be_missed(decision.status, snapshot.replicas)
+            uid = objects.uid_of(snapshot.manifest)
+            due = self._patience.until(uid, status, patch, request.now, missed=missed)
             later.extend([due] if due is not None else [])
             return due is not None
 

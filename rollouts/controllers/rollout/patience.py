@@ -2,12 +2,14 @@
 
 While pods start and end the counts change several times a second. Nobody reads each of these states, and no
 decision rests on them; what people and tools wait for (phase, step, pauses, weights, conditions that decide)
-is written at once, and takes the newest counts along.
+is written at once, and takes the newest counts along. Counts that people would miss, because pods are missing
+or because nothing else is under way, are written once they stand still.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,28 +18,54 @@ from rollouts.kube.objects import ReadOnly
 
 LONGEST = timedelta(seconds=2)
 """How long the counts in a status may be old."""
+QUIET = timedelta(milliseconds=250)
+"""How long counts that people would miss have to be the same."""
 
 _COUNTS = frozenset(
     ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "HPAReplicas", "message")
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    since: datetime
+    patch: ReadOnly
+    same_since: datetime
+
+
 class Patience:
-    """Remembers since when the counts of each Rollout are behind."""
+    """Remembers since when the counts of each Rollout are behind, and since when they are the same."""
 
     def __init__(self) -> None:
-        self._since: dict[str, datetime] = {}
+        self._behind: dict[str, _Behind] = {}
 
-    def until(self, uid: str, before: ReadOnly, patch: ReadOnly, now: datetime) -> datetime | None:
-        """Return how long the write of a status ``patch`` may wait; None when it is to be written now."""
+    def until(
+        self, uid: str, before: ReadOnly, patch: ReadOnly, now: datetime, *, missed: bool = False
+    ) -> datetime | None:
+        """Return how long the write of a status ``patch`` may wait; None when it is to be written now.
+
+        ``missed`` says that people would miss the counts.
+        """
         if not patch or not only_counts(before, patch):
-            self._since.pop(uid, None)
+            self._behind.pop(uid, None)
             return None
-        due = self._since.setdefault(uid, now) + LONGEST
+        old = self._behind.get(uid)
+        same = old is not None and old.patch == patch
+        entry = _Behind(old.since if old else now, patch, old.same_since if old and same else now)
+        due = entry.since + LONGEST
+        if missed:
+            due = min(due, entry.same_since + QUIET)
         if due <= now:
-            del self._since[uid]
+            self._behind.pop(uid, None)
             return None
+        self._behind[uid] = entry
         return due
+
+
+def would_be_missed(status: ReadOnly, replicas: int) -> bool:
+    """Tell whether people would miss the counts of a status: fewer than they asked for, or all that moves."""
+    under_way = status.get("phase") in ("Progressing", "Paused")
+    return not under_way or (status.get("availableReplicas") or 0) < replicas
 
 
 def only_counts(before: ReadOnly, patch: ReadOnly) -> bool:

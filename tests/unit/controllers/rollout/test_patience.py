@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollouts.controllers.rollout.patience import LONGEST, Patience, only_counts
+from rollouts.controllers.rollout.patience import LONGEST, QUIET, Patience, only_counts, would_be_missed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -67,6 +67,41 @@ def test_counts_wait_for_a_bounded_time_however_often_they_change() -> None:
     assert patience.until("uid", BEFORE, {"replicas": 6}, NOW + timedelta(seconds=1)) == due
     assert patience.until("uid", BEFORE, {"replicas": 7}, due) is None
     assert patience.until("uid", BEFORE, {"replicas": 8}, due) == due + LONGEST
+
+
+def test_counts_that_people_would_miss_are_written_once_they_stand_still() -> None:
+    patience = Patience()
+    late = NOW + QUIET / 2
+    assert patience.until("uid", BEFORE, {"replicas": 5}, NOW, missed=True) == NOW + QUIET
+    assert patience.until("uid", BEFORE, {"replicas": 6}, late, missed=True) == late + QUIET
+    assert patience.until("uid", BEFORE, {"replicas": 6}, NOW + QUIET, missed=True) == late + QUIET
+    assert patience.until("uid", BEFORE, {"replicas": 6}, late + QUIET, missed=True) is None
+
+
+def test_counts_that_never_stand_still_wait_no_longer_than_the_others() -> None:
+    patience = Patience()
+    moments = [NOW + QUIET / 2 * n for n in range(17)]
+    due = [patience.until("uid", BEFORE, {"replicas": n}, at, missed=True) for n, at in enumerate(moments)]
+    assert due.index(None) == 16
+    assert moments[16] == NOW + LONGEST
+
+
+@pytest.mark.parametrize(
+    ("status", "missed"),
+    [
+        ({"phase": "Progressing", "availableReplicas": 4}, False),
+        ({"phase": "Paused", "availableReplicas": 5}, False),
+        ({"phase": "Progressing", "availableReplicas": 3}, True),
+        ({"phase": "Paused"}, True),
+        ({"phase": "Healthy", "availableReplicas": 4}, True),
+        ({"phase": "Degraded", "availableReplicas": 4}, True),
+    ],
+    ids=str,
+)
+def test_people_miss_pods_that_are_not_there_and_what_moves_alone(
+    status: dict[str, Any], missed: bool
+) -> None:
+    assert would_be_missed(status, 4) is missed
 
 
 def test_a_write_that_must_not_wait_takes_the_counts_along() -> None:
