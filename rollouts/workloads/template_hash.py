@@ -52,7 +52,7 @@ def pod_template_hash(template: Mapping[str, Any], collision_count: int | None =
 
 
 MOST_KNOWN = 10_000
-"""Hashes that are remembered by content: each decision asks for the same ones, and the sum goes byte by byte."""
+"""Hashes remembered by content: each decision asks for the same ones, and the sum goes byte by byte."""
 _known: dict[bytes, str] = {}
 
 
