@@ -10,12 +10,21 @@ from analysis.spec.errors import SpecError
 
 _PATH_PART = re.compile(r"\.?([^.\[\]]+)|\[\s*(?:'([^']*)'|\"([^\"]*)\"|(\d+))\s*\]")
 
+_KEYED = re.compile(r"metadata\.(labels|annotations)\[\s*(?:'([^']*)'|\"([^\"]*)\")\s*\]")
+"""A label or annotation by its key, as the downward API names it."""
+
 
 def field_value(manifest: Mapping[str, Any], path: str) -> str:
     """Return a field of an object as text, by a path like ``metadata.labels['app']`` or ``spec.replicas``.
 
-    Raises SpecError when the path cannot be read or leads nowhere.
+    A label or annotation that is named by its key and not there is "", as in the downward API. Raises
+    SpecError when the path cannot be read or leads nowhere.
     """
+    keyed = _KEYED.fullmatch(path)
+    if keyed is not None:
+        kind, single, double = keyed.groups()
+        held = (manifest.get("metadata") or {}).get(kind) or {}
+        return str(held.get(single if single is not None else double, ""))
     value: Any = manifest
     position = 0
     while position < len(path):
