@@ -57,8 +57,7 @@ def look(session: Session, config: CanaryConfig, answers: Answers) -> Looked:
     boundaries = answers[0].boundaries
     jumped = boundaries[0] == session.position and print_at(answers, boundaries[0]) != session.print
     items: list[tuple[float, Counted]] = []
-    judgement = judge(session.trial, session.terms)
-    conclusion = conclude(session, judgement, config)
+    said: tuple[Judgement, Conclusion] | None = None
     for position in range(len(boundaries) - 1):
         interval = read_interval(config, answers, position, session.groups, session.terms.edges)
         groups = session.groups.with_pods(interval.present, interval.start)
@@ -81,10 +80,13 @@ def look(session: Session, config: CanaryConfig, answers: Answers) -> Looked:
             )
         judgement = judge(session.trial, session.terms)
         session = _clocked(session, judgement, config)
-        conclusion = conclude(session, judgement, config)
-        if conclusion.phase.completed:
+        said = judgement, conclude(session, judgement, config)
+        if said[1].phase.completed:
             break
-    return Looked(session, judgement, conclusion, tuple(items))
+    if said is None:
+        judgement = judge(session.trial, session.terms)
+        said = judgement, conclude(session, judgement, config)
+    return Looked(session, *said, tuple(items))
 
 
 def conclude(session: Session, judgement: Judgement, config: CanaryConfig) -> Conclusion:
