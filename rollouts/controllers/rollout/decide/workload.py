@@ -16,6 +16,9 @@ def follow_workload_generation(d: Draft) -> bool:
     workload = d.s.workload
     if workload is None:
         d.set("workloadObservedGeneration", None)
+        noted = labels.WORKLOAD_GENERATION in objects.annotations_of(d.s.manifest)
+        if noted and d.s.spec.workload_ref is None:
+            d.do(PatchRollout(annotations={labels.WORKLOAD_GENERATION: None}))
         return False
     generation = str(workload.generation)
     if objects.annotations_of(d.s.manifest).get(labels.WORKLOAD_GENERATION) != generation:
