@@ -23,6 +23,7 @@ from analysis.providers.job import JobPort, JobProvider
 from analysis.providers.kayenta import KayentaProvider
 from analysis.providers.kayenta_judge.provider import KayentaJudgeProvider
 from analysis.providers.newrelic import NewRelicProvider
+from analysis.providers.pods import PodPort, PodsProvider
 from analysis.providers.profiles import Profiles, ReadSecret
 from analysis.providers.prometheus import ADDRESS_VARIABLE, PrometheusProvider
 from analysis.providers.protocol import Provider
@@ -48,6 +49,7 @@ class ProviderEnvironment:
     now: Callable[[], datetime]
     variables: Mapping[str, str] = field(default_factory=dict)
     jobs: JobPort | None = None
+    pods: PodPort | None = None
     secrets: ReadSecret | None = None
     namespace: str = ""
     hidden: Hidden = field(default_factory=Hidden)
@@ -121,4 +123,6 @@ def default_registry(environment: ProviderEnvironment) -> ProviderRegistry:
         SloProvider(prometheus),
         KayentaJudgeProvider(prometheus),
     ]
+    if environment.pods is not None:
+        plugins.append(PodsProvider(environment.pods))
     return ProviderRegistry(providers, plugins, hidden)

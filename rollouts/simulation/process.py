@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from analysis.providers.job import UID_LABEL, JobProvider
+from analysis.providers.pods import PodsProvider
 from analysis.providers.protocol import Provider
 from analysis.providers.registry import ProviderRegistry
 from rollouts.clock import Clock
 from rollouts.controllers.analysisrun import controller as analysisrun
 from rollouts.controllers.analysisrun.jobs import ClusterJobs
+from rollouts.controllers.analysisrun.pods import ClusterPods
 from rollouts.controllers.experiment import controller as experiment
 from rollouts.controllers.rollout import controller as rollout
 from rollouts.kube.api import KubeApi
@@ -113,7 +115,8 @@ class ControllerProcess:
         manager.cache.start(ANALYSIS_RUNS)
         manager.cache.start(JOBS, label_selector=UID_LABEL)
         jobs = JobProvider(ClusterJobs(api, manager.cache))
-        analysisrun.add(manager, settings, ProviderRegistry([self._provider, jobs], self._plugins))
+        pods = PodsProvider(ClusterPods(api))
+        analysisrun.add(manager, settings, ProviderRegistry([self._provider, jobs], [*self._plugins, pods]))
         return manager
 
     def _election(self, api: FaultyApi, randomness: SeededRandomness) -> Election:

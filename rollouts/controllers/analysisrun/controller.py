@@ -18,6 +18,7 @@ from rollouts.controllers.analysisrun.jobs import ClusterJobs
 from rollouts.controllers.analysisrun.measuring import Measuring
 from rollouts.controllers.analysisrun.metrics import register_metrics
 from rollouts.controllers.analysisrun.observe import Observer
+from rollouts.controllers.analysisrun.pods import ClusterPods
 from rollouts.controllers.analysisrun.secrets import ClusterSecrets
 from rollouts.kube.events import Recorder
 from rollouts.kube.objects import ANALYSIS_RUNS, JOBS, uid_of
@@ -67,6 +68,7 @@ def register(manager: Manager, settings: Settings) -> None:
         now=manager.clock.now,
         variables=os.environ,
         jobs=ClusterJobs(fenced, manager.cache),
+        pods=ClusterPods(manager.api),
         secrets=ClusterSecrets(manager.api).account,
         namespace=own_namespace(settings),
         hidden=Hidden(logs.redact),
