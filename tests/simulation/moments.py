@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from rollouts.embedded.store import Change, Collection
 from rollouts.kube.objects import (
     ROLLOUTS,
     Manifest,
@@ -118,3 +119,16 @@ def worn(world: World) -> dict[str, set[str]]:
             }
             found.setdefault(revisions[hash_of(pod)], set()).update(own)
     return found
+
+
+def listening(world: World) -> list[str]:
+    """Return a list that from now on gets the reason of each event of the Rollout, repeated ones again."""
+    heard: list[str] = []
+
+    def hear(collection: Collection, change: Change) -> None:
+        event = change.entry.object
+        if collection.plural == "events" and event["involvedObject"]["kind"] == "Rollout":
+            heard.append(event["reason"])
+
+    world.cluster.observe(hear)
+    return heard

@@ -12,6 +12,7 @@ from tests.simulation.moments import (
     READY_AFTER_TEN,
     counts,
     deployed,
+    listening,
     play,
     pods,
     update,
@@ -56,7 +57,9 @@ def test_old_versions_beyond_the_limit_go_at_once_and_the_counts_tell_it() -> No
 
 def test_blue_green_counts_at_the_switch_are_those_of_the_version_that_users_reach() -> None:
     async def story() -> None:
-        async with deployed({"blueGreen": {"activeService": "active"}}, 3) as world:
+        async with deployed({"blueGreen": {"activeService": "active"}}, 3, phase="") as world:
+            heard = listening(world)
+            await world.phase("Healthy")
             assert counts(world) == (3, 3, 3, 3)
             await update(world)
             await world.phase("Progressing")
@@ -66,6 +69,12 @@ def test_blue_green_counts_at_the_switch_are_those_of_the_version_that_users_rea
             assert counts(world) == (6, 3, 3, 3)
             await world.phase("Healthy")
             assert counts(world) == (6, 3, 3, 3)
+            await world.rest(1)
+            assert heard == [
+                "RolloutAddedToInformer", "RolloutUpdated", "NewReplicaSetCreated", "ScalingReplicaSet",
+                "RolloutCompleted", "SwitchService", "RolloutUpdated", "NewReplicaSetCreated",
+                "RolloutNotCompleted", "ScalingReplicaSet", "SwitchService", "RolloutCompleted",
+            ]  # fmt: skip
 
     play(story)
 

@@ -22,6 +22,7 @@ from tests.simulation.moments import (
     TIGHT,
     counts,
     deployed,
+    listening,
     phases,
     play,
     pods,
@@ -312,5 +313,34 @@ def test_the_abort_is_told_when_the_canary_service_is_back_on_stable(canary: Man
             await world.rest(3)
             assert pods(world).get("2", 0) == left
             assert waiting(world)["2"] == (left, False)
+
+    play(story)
+
+
+def test_what_happens_is_told_in_the_order_that_scripts_know() -> None:
+    async def story() -> None:
+        steps = [weight(50), {"pause": {"duration": "3s"}}]
+        async with deployed({"canary": {"steps": steps}}, 1, phase="") as world:
+            heard = listening(world)
+            await world.phase("Healthy")
+            await update(world)
+            await world.phase("Paused")
+            assert pods(world) == {"1": 1, "2": 1}
+            await world.status(abort=True)
+            await world.phase("Degraded")
+            await world.status(abort=False)
+            await world.phase("Paused")
+            assert pods(world) == {"1": 1, "2": 1}
+            await world.phase("Healthy")
+            assert pods(world) == {"2": 1}
+            await world.rest(1)
+            assert heard == [
+                "RolloutAddedToInformer", "RolloutUpdated", "NewReplicaSetCreated", "RolloutNotCompleted",
+                "ScalingReplicaSet", "RolloutCompleted", "RolloutUpdated", "NewReplicaSetCreated",
+                "RolloutNotCompleted", "ScalingReplicaSet", "RolloutStepCompleted", "RolloutPaused",
+                "ScalingReplicaSet", "RolloutAborted", "ScalingReplicaSet", "RolloutStepCompleted",
+                "RolloutPaused", "RolloutStepCompleted", "RolloutResumed", "ScalingReplicaSet",
+                "RolloutCompleted",
+            ]  # fmt: skip
 
     play(story)
