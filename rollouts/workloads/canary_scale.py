@@ -85,8 +85,8 @@ def weighted_counts(replicas: int, weight: int, *, max_weight: int = 100, surge:
         for index, (total, canary) in enumerate((t, c) for t in totals for c in canaries)
         if may_be_empty or 0 < canary < total
     ]
-    if not options:
-        return Counts(ceil, replicas - ceil)
+    if not options:  # a tie whose larger canary would leave stable nothing
+        return Counts(floor, replicas - floor)
     _, _, canary, total = min(options)
     return Counts(canary, total - canary)
 

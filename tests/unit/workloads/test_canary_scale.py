@@ -35,6 +35,8 @@ from rollouts.workloads.canary_scale import (
         pytest.param(3, 50, 1, (2, 2), id="four pods make a half"),
         pytest.param(4, 25, 1, (1, 3), id="exact quarter"),
         pytest.param(0, 50, 1, (0, 0), id="no pods at all"),
+        pytest.param(2, 75, 0, (1, 1), id="a tie for all of it leaves stable a pod"),
+        pytest.param(5, 90, 0, (4, 1), id="a tie for all of five leaves stable a pod"),
     ],
 )
 def test_weighted_counts(replicas: int, weight: int, surge: int, wanted: tuple[int, int]) -> None:
@@ -73,6 +75,7 @@ LIMITS = Bounds(replicas=10, surge=1, unavailable=0)
         pytest.param(LIMITS, (0, 10), (5, 0), (10, 10), (), (0, 10), id="unready canary is no obstacle"),
         pytest.param(LIMITS, (1, 9), (1, 1), (10, 10), (2,), (1, 10), id="older ones shrink before stable"),
         pytest.param(LIMITS, (10, 0), (3, 3), None, (), (10, 0), id="alone"),
+        pytest.param(LIMITS, (10, 0), (10, 8), (10, 2), (), (9, 2), id="what is above the surge goes too"),
         pytest.param(
             Bounds(replicas=4, surge=2, unavailable=0), (4, 0), (6, 0), (4, 4), (), (2, 4),
             id="scaled down, the canary that is broken gives way to stable",
