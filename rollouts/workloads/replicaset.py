@@ -10,7 +10,7 @@ from typing import Any
 
 from rollouts.kube import objects
 from rollouts.kube.objects import Manifest, ReadOnly
-from rollouts.workloads import labels
+from rollouts.workloads import antiaffinity, labels
 from rollouts.workloads.template_hash import go_json, pod_template_hash
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -160,7 +160,7 @@ def comparable(template: ReadOnly) -> str:
     """Return the template in a canonical form: hash label stripped, the API server's defaults filled in."""
     metadata = dict(template.get("metadata") or {})
     kept = {k: v for k, v in (metadata.get("labels") or {}).items() if k != labels.POD_TEMPLATE_HASH}
-    spec = without_anti_affinity(template.get("spec") or {})
+    spec = antiaffinity.without_anti_affinity(template.get("spec") or {})
     if spec.pop("serviceAccount", None) and "serviceAccountName" not in spec:
         spec["serviceAccountName"] = (template.get("spec") or {})["serviceAccount"]
     for name, value in _POD_DEFAULTS.items():
@@ -169,57 +169,6 @@ def comparable(template: ReadOnly) -> str:
         if spec.get(part):
             spec[part] = [_with_container_defaults(c) for c in spec[part]]
     return go_json({"metadata": {**metadata, "labels": kept}, "spec": spec})
-
-
-_ANTI_AFFINITY_LISTS = (
-    "requiredDuringSchedulingIgnoredDuringExecution",
-    "preferredDuringSchedulingIgnoredDuringExecution",
-)
-
-
-def with_anti_affinity(manifest: Manifest, stable_hash: str, weight: int | None) -> Manifest:
-    """Return a new ReplicaSet's manifest whose pods avoid the nodes of the stable version.
-
-    ``weight`` is None where they must, else how much they would rather (1 to 100).
-    """
-    term: dict[str, Any] = {
-        "labelSelector": {
-            "matchExpressions": [{"key": labels.POD_TEMPLATE_HASH, "operator": "In", "values": [stable_hash]}]
-        },
-        "topologyKey": "kubernetes.io/hostname",
-    }
-    name = _ANTI_AFFINITY_LISTS[0 if weight is None else 1]
-    entry = term if weight is None else {"weight": weight, "podAffinityTerm": term}
-    spec, template = manifest["spec"], manifest["spec"]["template"]
-    affinity = dict(template["spec"].get("affinity") or {})
-    own = dict(affinity.get("podAntiAffinity") or {})
-    own[name] = [*(own.get(name) or ()), entry]
-    pod_spec = {**template["spec"], "affinity": {**affinity, "podAntiAffinity": own}}
-    return {**manifest, "spec": {**spec, "template": {**template, "spec": pod_spec}}}
-
-
-def without_anti_affinity(pod_spec: ReadOnly) -> dict[str, Any]:
-    """Return a pod spec without the terms that ``with_anti_affinity`` adds, and what they leave empty."""
-    spec = dict(pod_spec)
-    affinity = dict(spec.get("affinity") or {})
-    own = dict(affinity.get("podAntiAffinity") or {})
-    before = dict(own)
-    for name in _ANTI_AFFINITY_LISTS:
-        kept = [entry for entry in own.get(name) or () if not _avoids_a_version(entry)]
-        own[name] = kept
-    own = {name: entries for name, entries in own.items() if entries}
-    if own == before:
-        return spec
-    affinity.pop("podAntiAffinity", None)
-    affinity |= {"podAntiAffinity": own} if own else {}
-    spec.pop("affinity", None)
-    return {**spec, "affinity": affinity} if affinity else spec
-
-
-def _avoids_a_version(entry: ReadOnly) -> bool:
-    term = entry.get("podAffinityTerm") or entry
-    rules = (term.get("labelSelector") or {}).get("matchExpressions") or ()
-    return any(rule.get("key") == labels.POD_TEMPLATE_HASH for rule in rules)
 
 
 _POD_DEFAULTS: Mapping[str, Any] = {
@@ -259,6 +208,11 @@ def newest(replica_sets: Iterable[ReplicaSet]) -> int:
     return max((rs.revision for rs in replica_sets), default=0)
 
 
+def copied_annotations(rollout: ReadOnly) -> dict[str, str]:
+    """Return the annotations that a Rollout shares with the ReplicaSet of its present version."""
+    return {k: v for k, v in objects.annotations_of(rollout).items() if k not in labels.NOT_COPIED}
+
+
 def build(
     rollout: ReadOnly,
     template: ReadOnly,
@@ -274,7 +228,7 @@ def build(
     pod_labels = {**(metadata.get("labels") or {}), labels.POD_TEMPLATE_HASH: pod_hash}
     own_selector = dict(selector)
     own_selector["matchLabels"] = {**(selector.get("matchLabels") or {}), labels.POD_TEMPLATE_HASH: pod_hash}
-    notes = {k: v for k, v in objects.annotations_of(rollout).items() if k not in labels.NOT_COPIED}
+    notes = copied_annotations(rollout)
     notes |= {labels.REVISION: str(revision), labels.DESIRED_REPLICAS: str(desired)}
     own_labels = dict(pod_labels)
     instance = objects.labels_of(rollout).get(labels.INSTANCE_ID)

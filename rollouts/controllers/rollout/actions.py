@@ -34,7 +34,8 @@ class CreateReplicaSet:
 class PatchReplicaSet:
     """Scale or annotate a ReplicaSet; None leaves replicas, a None annotation is removed.
 
-    ``hash`` and ``before`` let apply refuse a shrink that live traffic forbids.
+    ``hash`` and ``before`` let apply refuse a shrink that live traffic forbids. ``spec`` is a merge patch of
+    what else of its spec changes.
     """
 
     name: str
@@ -43,6 +44,7 @@ class PatchReplicaSet:
     before: int
     replicas: int | None = None
     annotations: Mapping[str, str | None] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict)
     event: Event | None = None
 
     @property

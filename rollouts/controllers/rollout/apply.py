@@ -205,8 +205,9 @@ class Apply:
         if action.annotations:
             metadata["annotations"] = dict(action.annotations)
         body: Manifest = {"metadata": metadata}
-        if action.replicas is not None:
-            body["spec"] = {"replicas": action.replicas}
+        scale = {} if action.replicas is None else {"replicas": action.replicas}
+        if scale or action.spec:
+            body["spec"] = {**action.spec, **scale}
         await self._patch(objects.REPLICASETS, action.name, body)
 
     async def _decorate(self, action: DecoratePods) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollouts.workloads import labels, replicaset
+from rollouts.workloads import antiaffinity, labels, replicaset
 from rollouts.workloads.template_hash import go_json, pod_template_hash, safe_encode
 
 TEMPLATE: dict[str, Any] = {
@@ -45,7 +45,7 @@ def test_another_image_is_another_version() -> None:
 @pytest.mark.parametrize("weight", [None, 50], ids=["required", "preferred"])
 def test_injected_anti_affinity_does_not_make_another_version(weight: int | None) -> None:
     body = replicaset.build(ROLLOUT, TEMPLATE, "foreign", 1, selector={}, min_ready_seconds=0, desired=1)
-    decorated = replicaset.with_anti_affinity(body, "stable", weight)
+    decorated = antiaffinity.with_anti_affinity(body, "stable", weight)
     assert decorated["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
     assert replicaset.find_by_template([replicaset.read(decorated)], TEMPLATE, None) is not None
 
@@ -54,7 +54,7 @@ def test_the_users_own_affinity_stays() -> None:
     own = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}}
     template = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "affinity": own}}
     body = replicaset.build(ROLLOUT, template, "foreign", 1, selector={}, min_ready_seconds=0, desired=1)
-    decorated = replicaset.with_anti_affinity(body, "stable", None)
+    decorated = antiaffinity.with_anti_affinity(body, "stable", None)
     terms = decorated["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
     assert len(terms["requiredDuringSchedulingIgnoredDuringExecution"]) == 2
     assert replicaset.find_by_template([replicaset.read(decorated)], template, None) is not None

@@ -24,6 +24,7 @@ from rollouts.controllers.rollout.decide import (
     scaling,
     services,
     traffic,
+    upkeep,
     workload,
 )
 from rollouts.controllers.rollout.decide.conclude import conclude
@@ -43,6 +44,7 @@ FIRST: Sequence[Check] = (
     revision.create_new_replica_set,
     config.keep_config_copies,
     revision.number_revision,
+    upkeep.follow_rollout,
     revision.start_changed_version,
     revision.settle_promote_full_and_abort,
     revision.retry_after_abort,

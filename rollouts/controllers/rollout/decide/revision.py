@@ -11,7 +11,7 @@ from rollouts.controllers.rollout.actions import (
     PatchReplicaSet,
     PatchRollout,
 )
-from rollouts.controllers.rollout.decide import experiment, gate
+from rollouts.controllers.rollout.decide import experiment, gate, upkeep
 from rollouts.controllers.rollout.decide.draft import INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT, Draft
 from rollouts.controllers.rollout.decide.ephemeral import metadata_of_role
 from rollouts.controllers.rollout.decide.progress import set_progressing
@@ -58,29 +58,13 @@ def create_new_replica_set(d: Draft) -> bool:
         selector=s.selector, min_ready_seconds=min_ready, desired=s.replicas,
     )  # fmt: skip
     body = replicaset.with_ephemeral(body, metadata_of_role(d, is_stable=not s.status.stable_rs))
-    body = gate.recorded(d, _apart_from_stable(d, body))
+    body = gate.recorded(d, upkeep.apart_from_stable(d, body))
     name = body["metadata"]["name"]
     created = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
     d.do(CreateReplicaSet(body=body, event=created))
     set_progressing(d, "True", "NewReplicaSetCreated", f'Created new replica set "{name}"')
     _start(d, pod_hash)
     return True
-
-
-def _apart_from_stable(d: Draft, body: objects.Manifest) -> objects.Manifest:
-    """Keep the new version's pods off the nodes of the stable ones where the strategy asks for it."""
-    strategy = d.s.canary or d.s.blue_green
-    wanted = strategy.anti_affinity if strategy else None
-    if wanted is None or not d.s.status.stable_rs:
-        return body
-    if wanted.required_during_scheduling_ignored_during_execution is not None:
-        return replicaset.with_anti_affinity(body, d.s.status.stable_rs, None)
-    preferred = wanted.preferred_during_scheduling_ignored_during_execution
-    return (
-        body
-        if preferred is None
-        else replicaset.with_anti_affinity(body, d.s.status.stable_rs, preferred.weight)
-    )
 
 
 def _free_hash(d: Draft) -> str:
