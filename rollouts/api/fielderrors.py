@@ -20,6 +20,7 @@ class ErrorType(StrEnum):
     DUPLICATE = "Duplicate value"
     NOT_FOUND = "Not found"
     NOT_SUPPORTED = "Unsupported value"
+    INTERNAL = "Internal error"
 
 
 NO_VALUE: Final = object()
@@ -28,7 +29,7 @@ NO_VALUE: Final = object()
 _UNION_BRANCHES = ("int", "str")
 """What pydantic adds to the place of an error in an int-or-string."""
 
-_WITHOUT_VALUE = (ErrorType.REQUIRED, ErrorType.FORBIDDEN)
+_WITHOUT_VALUE = (ErrorType.REQUIRED, ErrorType.FORBIDDEN, ErrorType.INTERNAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ def required(path: str, message: str = "") -> FieldError:
 def forbidden(path: str, message: str) -> FieldError:
     """Return an error about a field that must not be set here."""
     return FieldError(path, NO_VALUE, message, ErrorType.FORBIDDEN)
+
+
+def internal(path: str, message: str) -> FieldError:
+    """Return an error that the peer reports as one of its own, although a person must mend it."""
+    return FieldError(path, NO_VALUE, message, ErrorType.INTERNAL)
 
 
 def duplicate(path: str, value: Any) -> FieldError:

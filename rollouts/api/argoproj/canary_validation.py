@@ -10,7 +10,6 @@ from rollouts.api.argoproj.rollout import (
     CanaryStrategy,
     PingPong,
     ReplicaProgressThreshold,
-    RolloutSpec,
     TrafficRouting,
 )
 from rollouts.api.argoproj.step_validation import validate_analysis, validate_steps
@@ -22,19 +21,21 @@ _SAME_SERVICES = (
     "This rollout uses the same service for the stable and canary services, "
     "but two different services are required."
 )
+_TWO_PING_PONG = "Ping service and Pong service must to be set to use Ping-Pong feature"
 _SAME_PING_PONG = (
     "This rollout uses the same service for the ping and pong services, "
     "but two different services are required."
 )
 _NEED_SERVICES = "Canary service and Stable service must to be set to use Traffic Routing"
-_MAX_WEIGHT = "Canary maxTrafficWeight in traffic routing only supported in Nginx and Plugins"
+_MAX_WEIGHT = "Canary maxTrafficWeight in traffic routing only support in Nginx and Plugins"
 _PING_PONG_ROUTERS = "Ping-pong feature works with the ALB and Istio traffic routing and with plugins only"
 _ALB_ROOT = "Root service field is required for the configuration with ALB and ping-pong feature enabled"
 _BOTH_ZERO = "MaxSurge and MaxUnavailable both can not be zero"
 
 
-def validate_canary(canary: CanaryStrategy, spec: RolloutSpec, path: str) -> Iterator[FieldError]:
+def validate_canary(canary: CanaryStrategy, path: str) -> Iterator[FieldError]:
     """Yield what is wrong with a canary strategy."""
+    yield from _surge_errors(canary, path)
     if canary.stable_service and canary.stable_service == canary.canary_service:
         yield invalid(f"{path}.stableService", canary.stable_service, _SAME_SERVICES)
     if canary.ping_pong is not None:
@@ -43,7 +44,6 @@ def validate_canary(canary: CanaryStrategy, spec: RolloutSpec, path: str) -> Ite
         yield from _routing_only_errors(canary, path)
     else:
         yield from _routing_errors(canary, canary.traffic_routing, path)
-    yield from _surge_errors(canary, spec, path)
     yield from _number_errors(canary, path)
     if canary.replica_progress_threshold is not None:
         yield from _threshold_errors(canary.replica_progress_threshold, f"{path}.replicaProgressThreshold")
@@ -58,7 +58,7 @@ def _ping_pong_errors(ping_pong: PingPong, routing: TrafficRouting | None, path:
         yield invalid(where, ping_pong.manifest(), _PING_PONG_ROUTERS)
     for field, value in (("pingService", ping_pong.ping_service), ("pongService", ping_pong.pong_service)):
         if not value:
-            yield required(f"{where}.{field}", "ping-pong needs both Services")
+            yield required(f"{where}.{field}", _TWO_PING_PONG)
     if ping_pong.ping_service and ping_pong.ping_service == ping_pong.pong_service:
         yield invalid(f"{where}.pingService", ping_pong.ping_service, _SAME_PING_PONG)
     if routing is not None and routing.alb is not None and not routing.alb.root_service:
@@ -118,15 +118,12 @@ def _max_weight_errors(routing: TrafficRouting, path: str) -> Iterator[FieldErro
 def _needs_services(canary: CanaryStrategy, routing: TrafficRouting) -> bool:
     """Tell whether a router is used that works by Services of the canary and the stable version.
 
-    Not for plugins, for Istio by subsets alone, and for ALB or Istio with ping-pong, which has its own two.
+    Not plugins, Istio by subsets, and ALB or Istio with ping-pong, which has its own two.
     """
-    if routing.plugins or (canary.ping_pong and (routing.alb or routing.istio)):
-        return False
-    by_subset = routing.istio is not None and routing.istio.destination_rule is not None
-    if not by_subset:
+    by_name = routing.istio is not None and routing.istio.destination_rule is None
+    if canary.ping_pong is None and (routing.alb is not None or by_name):
         return True
     others = (
-        routing.alb,
         routing.ambassador,
         routing.apisix,
         routing.app_mesh,
@@ -137,7 +134,7 @@ def _needs_services(canary: CanaryStrategy, routing: TrafficRouting) -> bool:
     return any(router is not None for router in others)
 
 
-def _surge_errors(canary: CanaryStrategy, spec: RolloutSpec, path: str) -> Iterator[FieldError]:
+def _surge_errors(canary: CanaryStrategy, path: str) -> Iterator[FieldError]:
     surge = DEFAULT_MAX_SURGE if canary.max_surge is None else canary.max_surge
     unavailable = DEFAULT_MAX_UNAVAILABLE if canary.max_unavailable is None else canary.max_unavailable
     wrong = [

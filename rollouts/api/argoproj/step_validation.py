@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rollouts.api.argoproj.rollout import (
@@ -23,8 +24,8 @@ from rollouts.api.fielderrors import FieldError, duplicate, invalid, not_support
 from rollouts.api.scalars import ScalarError, parse_duration
 
 _ONE_ACTION = (
-    "Step must have one of the following set: setWeight, pause, setCanaryScale, setHeaderRoute, "
-    "setMirrorRoute, analysis, experiment or plugin"
+    "Step must have one of the following set: experiment, setWeight, setCanaryScale or pause, "
+    "or else analysis, plugin, setHeaderRoute or setMirrorRoute"
 )
 _EXCLUSIVE = frozenset({"set_weight", "pause", "analysis", "experiment"})
 """Actions of which a step has at most one. The others may stand beside each other, as live Rollouts do."""
@@ -33,11 +34,18 @@ _SCALE_ROUTING = "SetCanaryScale requires TrafficRouting to be set"
 _HEADER_ROUTING = "SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix"
 _MIRROR_ROUTING = "SetMirrorRoute requires TrafficRouting, supports Istio only"
 _UNMANAGED = "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes"
-_ONE_MATCH = "exactly one of exact, prefix and regex must be set"
-_ALB_EXACT = "ALB matches headers by exact value only"
+_UNNAMED = "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'"
+_ONE_MATCH = "StringMatch match value must have exactly one of the following: exact, regex, prefix"
+_NO_MATCH = "StringMatch value missed, match value must have one of the following: exact, regex, prefix"
+_ALB_EXACT = "SetHeaderRoute match value invalid. ALB supports 'exact' value only"
 _WEIGHT_ROUTING = "Experiment template weight cannot be set unless TrafficRouting is enabled"
 _WEIGHT_ROUTERS = (
-    "Experiment template weight is only available for TrafficRouting with SMI, ALB, Istio and plugins"
+    "Experiment template weight is only available for TrafficRouting with SMI, ALB, Istio and Plugins "
+    "at this time"
+)
+_METADATA = "Analyses arguments must refer to valid object metadata supported by downwardAPI"
+_METADATA_PATH = re.compile(
+    r"metadata\.(?:name|namespace|uid|(?:labels|annotations)(?:\[\s*(?:'[^']+'|\"[^\"]+\")\s*\])?)"
 )
 
 
@@ -97,10 +105,12 @@ def _scale_errors(scale: SetCanaryScale, canary: CanaryStrategy, path: str) -> I
             yield invalid(f"{path}.{field}", value, "must be greater than or equal to 0")
 
 
-def _managed_route_errors(name: str, routing: TrafficRouting | None, path: str) -> Iterator[FieldError]:
-    if not name:
+def _managed_route_errors(name: str, routing: TrafficRouting, path: str) -> Iterator[FieldError]:
+    if not routing.managed_routes:
+        yield required("spec.strategy.canary.trafficRouting.managedRoutes", _UNNAMED)
+    elif not name:
         yield required(f"{path}.name", "a route that a step sets needs a name")
-    elif routing is not None and name not in {route.name for route in routing.managed_routes}:
+    elif name not in {route.name for route in routing.managed_routes}:
         yield invalid(f"{path}.name", name, _UNMANAGED)
 
 
@@ -108,31 +118,37 @@ def _header_errors(step: SetHeaderRoute, routing: TrafficRouting | None, path: s
     if routing is None or not (routing.istio or routing.alb or routing.apisix or routing.plugins):
         yield invalid(path, {"name": step.name}, _HEADER_ROUTING)
         return
-    yield from _managed_route_errors(step.name, routing, path)
     for index, match in enumerate(step.match):
         where = f"{path}.match[{index}]"
         if not match.header_name:
             yield required(f"{where}.headerName")
         if match.header_value is None:
-            yield required(f"{where}.headerValue", _ONE_MATCH)
-            continue
-        yield from _string_match_errors(match.header_value, f"{where}.headerValue")
-        if routing.alb is not None and match.header_value.exact is None:
-            yield invalid(f"{where}.headerValue", match.header_value.manifest(), _ALB_EXACT)
+            yield required(f"{where}.headerValue", _NO_MATCH)
+        elif routing.alb is not None:
+            yield from _alb_match_errors(match.header_value, f"{where}.headerValue")
+        else:
+            yield from _string_match_errors(match.header_value, f"{where}.headerValue")
+    yield from _managed_route_errors(step.name, routing, path)
+
+
+def _alb_match_errors(match: StringMatch, path: str) -> Iterator[FieldError]:
+    if not match.exact or match.prefix or match.regex:
+        yield invalid(path, match.manifest(), _ALB_EXACT)
 
 
 def _string_match_errors(match: StringMatch, path: str) -> Iterator[FieldError]:
-    if sum(bool(value) for value in (match.exact, match.prefix, match.regex)) != 1:
-        yield invalid(path, match.manifest(), _ONE_MATCH)
+    given = sum(bool(value) for value in (match.exact, match.prefix, match.regex))
+    if given != 1:
+        yield invalid(path, match.manifest(), _ONE_MATCH if given else _NO_MATCH)
 
 
 def _mirror_errors(step: SetMirrorRoute, routing: TrafficRouting | None, path: str) -> Iterator[FieldError]:
     if routing is None or not (routing.istio or routing.plugins):
         yield invalid(path, {"name": step.name}, _MIRROR_ROUTING)
         return
-    yield from _managed_route_errors(step.name, routing, path)
     for index, match in enumerate(step.match):
         yield from _route_match_errors(match, f"{path}.match[{index}]")
+    yield from _managed_route_errors(step.name, routing, path)
     if step.percentage is not None and not 0 <= step.percentage <= 100:
         yield invalid(f"{path}.percentage", step.percentage, "must be between 0 and 100")
 
@@ -193,5 +209,14 @@ def _argument_errors(args: tuple[AnalysisRunArgument, ...], path: str) -> Iterat
         hash_of = source.pod_template_hash_value
         if hash_of is not None and hash_of not in ("Latest", "Stable"):
             yield not_supported(f"{where}.valueFrom.podTemplateHashValue", hash_of, ("Latest", "Stable"))
-        if source.field_ref is not None and not source.field_ref.field_path:
-            yield required(f"{where}.valueFrom.fieldRef.fieldPath")
+        if source.field_ref is not None:
+            yield from _field_path_errors(
+                source.field_ref.field_path, f"{where}.valueFrom.fieldRef.fieldPath"
+            )
+
+
+def _field_path_errors(field: str, path: str) -> Iterator[FieldError]:
+    if not field:
+        yield required(path)
+    elif field.startswith("metadata") and not _METADATA_PATH.fullmatch(field):
+        yield invalid(path, field, _METADATA)

@@ -22,8 +22,8 @@ from rollouts.api.argoproj.rollout import (
 from rollouts.api.argoproj.step_validation import validate_analysis
 from rollouts.api.fielderrors import (
     FieldError,
-    forbidden,
     from_validation_error,
+    internal,
     invalid,
     not_supported,
     required,
@@ -94,7 +94,7 @@ def _workload_errors(spec: RolloutSpec) -> Iterator[FieldError]:
         yield from _template_errors(spec)
         return
     if spec.template:
-        yield forbidden("spec.template", "template must be empty for workload reference rollout")
+        yield internal("spec.template", "template must be empty for workload reference rollout")
     ref = spec.workload_ref
     for field, value in (("kind", ref.kind), ("name", ref.name)):
         if not value:
@@ -133,7 +133,7 @@ def _strategy_errors(spec: RolloutSpec) -> Iterator[FieldError]:
     elif strategy.blue_green is not None:
         yield from _blue_green_errors(strategy.blue_green, spec)
     elif strategy.canary is not None:
-        yield from validate_canary(strategy.canary, spec, "spec.strategy.canary")
+        yield from validate_canary(strategy.canary, "spec.strategy.canary")
         yield from _revision_limit_errors(
             strategy.canary.scale_down_delay_revision_limit, spec, "spec.strategy.canary"
         )

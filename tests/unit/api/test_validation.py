@@ -47,7 +47,7 @@ def test_a_reference_to_a_workload_needs_neither_template_nor_selector() -> None
     ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     assert spec_errors(template=None, selector=None, workloadRef=ref) == []
     assert spec_errors(selector=None, workloadRef=ref) == [
-        "spec.template: Forbidden: template must be empty for workload reference rollout"
+        "spec.template: Internal error: template must be empty for workload reference rollout"
     ]
 
 
@@ -189,7 +189,23 @@ def test_a_wrong_quantity_does_not_stop_a_rollout() -> None:
         (
             {"trafficRouting": {"smi": {}, "maxTrafficWeight": 1000}, **SERVICES},
             "trafficRouting.maxTrafficWeight: Invalid value: 1000: Canary maxTrafficWeight in traffic "
-            "routing only supported in Nginx and Plugins",
+            "routing only support in Nginx and Plugins",
+        ),
+        (
+            {"trafficRouting": {**GATEWAY, "istio": {"virtualService": {"name": "v"}}}},
+            'stableService: Invalid value: "": Canary service and Stable service must to be set',
+        ),
+        (
+            {"trafficRouting": {"appMesh": {}, "istio": {"destinationRule": {"name": "d"}}}},
+            'stableService: Invalid value: "": Canary service and Stable service must to be set',
+        ),
+        (
+            {"pingPong": {"pongService": "b"}, "trafficRouting": GATEWAY},
+            "pingPong.pingService: Required value: Ping service and Pong service must to be set to use",
+        ),
+        (
+            {"stableService": "s", "canaryService": "s", "maxSurge": 0, "maxUnavailable": 0},
+            "maxSurge: Invalid value: 0: MaxSurge and MaxUnavailable both can not be zero",
         ),
         (
             {"pingPong": {"pingService": "a", "pongService": "b"}},
@@ -285,9 +301,39 @@ ROUTED = {"trafficRouting": GATEWAY}
         ),
         (
             {"setHeaderRoute": {"name": "h"}},
-            ROUTED,
+            {"trafficRouting": {**GATEWAY, "managedRoutes": [{"name": "other"}]}},
             '.setHeaderRoute.name: Invalid value: "h": Steps define a route that does not exist in '
             "spec.strategy.canary.trafficRouting.managedRoutes",
+        ),
+        (
+            {"setMirrorRoute": {"name": "m", "match": [{"method": {"exact": "GET", "prefix": "G"}}]}},
+            ROUTED,
+            '.setMirrorRoute.match[0].method: Invalid value: {"exact":"GET","prefix":"G"}: StringMatch match '
+            "value must have exactly one of the following: exact, regex, prefix",
+        ),
+        (
+            {"setMirrorRoute": {"name": "m", "match": [{"path": {}}]}},
+            ROUTED,
+            ".setMirrorRoute.match[0].path: Invalid value: {}: StringMatch value missed, match value must "
+            "have one of the following: exact, regex, prefix",
+        ),
+        (
+            {"setHeaderRoute": {"match": [{"headerName": "who"}]}},
+            ROUTED,
+            ".setHeaderRoute.match[0].headerValue: Required value: StringMatch value missed",
+        ),
+        (
+            {
+                "analysis": {
+                    "templates": [{"templateName": "t"}],
+                    "args": [
+                        {"name": "a", "valueFrom": {"fieldRef": {"fieldPath": "metadata.label['app']"}}}
+                    ],
+                }
+            },
+            {},
+            ".analysis.args[0].valueFrom.fieldRef.fieldPath: Invalid value: \"metadata.label['app']\": "
+            "Analyses arguments must refer to valid object metadata supported by downwardAPI",
         ),
         (
             {"setMirrorRoute": {"name": "m"}},
@@ -327,6 +373,28 @@ def test_the_first_error_of_a_step(step: dict[str, Any], canary: dict[str, Any],
     assert step_errors(step, **canary)[0].startswith(f"spec.strategy.canary.steps[0]{error}")
 
 
+def test_a_route_that_a_step_sets_needs_a_place_among_the_others() -> None:
+    assert step_errors({"setHeaderRoute": {"name": "h"}}, **ROUTED) == [
+        "spec.strategy.canary.trafficRouting.managedRoutes: Required value: "
+        "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'"
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "metadata.name",
+        "metadata.labels",
+        "metadata.labels['a.b/c']",
+        "metadata.annotations['x']",
+        "spec.replicas",
+    ],
+)
+def test_an_argument_may_name_metadata_and_any_other_field(path: str) -> None:
+    args = [{"name": "a", "valueFrom": {"fieldRef": {"fieldPath": path}}}]
+    assert step_errors({"analysis": {"templates": [{"templateName": "t"}], "args": args}}) == []
+
+
 def test_scale_and_routes_may_stand_in_one_step() -> None:
     routing = {**GATEWAY, "managedRoutes": [{"name": "h"}]}
     step = {"setCanaryScale": {"weight": 5}, "setHeaderRoute": {"name": "h"}}
@@ -339,7 +407,8 @@ def test_alb_matches_headers_exactly() -> None:
     found = step_errors({"setHeaderRoute": {"name": "h", "match": match}}, trafficRouting=routing, **SERVICES)
     assert found == [
         "spec.strategy.canary.steps[0].setHeaderRoute.match[0].headerValue: "
-        'Invalid value: {"prefix":"me"}: ALB matches headers by exact value only'
+        'Invalid value: {"prefix":"me"}: SetHeaderRoute match value invalid. '
+        "ALB supports 'exact' value only"
     ]
 
 
