@@ -56,6 +56,16 @@ class Settings(BaseModel):
     egress_allow: str = ""
     """Hosts (also ``*.example.com``) and CIDRs, comma-separated, that metric providers may reach; "" for all
     but link-local and metadata addresses."""
+    verify_traefik: str = ""
+    """Addresses of Traefik's API (``http://traefik-api.traefik:8080``), comma-separated, asked for the
+    weights in force. A name stands for every replica behind it; ``egress_allow`` holds for them too."""
+    verify_envoy: str = ""
+    """Addresses of Envoys' admin endpoints, likewise."""
+    verify_alb: bool = False
+    """Ask AWS, with the credentials of this process, for rules and target health of the load balancers of
+    Ingresses."""
+    verify_seconds: float = Field(default=30.0, gt=0)
+    """How long a data plane that cannot be asked is waited for; then what its objects say must do."""
     control_namespace: str = ""
     """Where Applications, AppProjects and repository Secrets live; "" for the pod's own, else ``argocd``."""
     application_namespaces: Literal["control", "all"] = "control"

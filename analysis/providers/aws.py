@@ -173,7 +173,8 @@ def endpoint(service: str, region: str, variables: Mapping[str, str]) -> str:
 
     Raises ConfigurationError for a region that is no name of one.
     """
-    name = {"monitoring": "CLOUDWATCH"}.get(service, service.upper())
+    named = {"monitoring": "CLOUDWATCH", "elasticloadbalancing": "ELASTIC_LOAD_BALANCING_V2"}
+    name = named.get(service, service.upper())
     own = variables.get(f"AWS_ENDPOINT_URL_{name}") or variables.get("AWS_ENDPOINT_URL")
     if own:
         return own.rstrip("/") + "/"

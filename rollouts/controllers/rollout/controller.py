@@ -31,6 +31,8 @@ from rollouts.controllers.rollout.rule_release import RuleReconciler
 from rollouts.controllers.rollout.service_release import ServiceReconciler
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.controllers.rollout.step_plugins import StepPlugins
+from rollouts.controllers.rollout.verifiers import verifiers_for
+from rollouts.controllers.rollout.verifying import Verifying
 from rollouts.kube import objects
 from rollouts.kube.api import KubeApi
 from rollouts.kube.cache import Cache
@@ -62,12 +64,14 @@ class RolloutReconciler:
         observer: Observer,
         routes: RouteResources,
         plugins: StepPlugins,
+        verifying: Verifying | None = None,
     ) -> None:
         self._cache = cache
         self._recorder = recorder
         self._observer = observer
         self._routes = routes
         self._plugins = plugins
+        self._verifying = verifying or Verifying()
         self._greeted: set[str] = set()
         self._patience = Patience()
 
@@ -78,6 +82,7 @@ class RolloutReconciler:
             snapshot = self._observer.snapshot(request.key, request.now)
         if snapshot is None:
             return Result()
+        self._verifying.pursue(request.key)
         if restart_due(snapshot) is not None or guided.pods_asked(snapshot):
             snapshot = await self._with_pods(snapshot, request.api)
         self._greet(snapshot)
@@ -186,7 +191,8 @@ def register(manager: Manager, settings: Settings) -> None:
             manager.enqueue("rollout", key)
 
     routes = RouteResources(cache, wake, {objects.CONFIGMAPS: configcopies.project})
-    observer = Observer(cache, routes.find, third_party_routers(), interests)
+    verifying = _verifying(manager, settings)
+    observer = Observer(cache, routes.find, third_party_routers(), interests, verifying)
     owner = owned_by(objects.ROLLOUTS)
     watches = [
         Watch(objects.REPLICASETS, owner),
@@ -198,12 +204,26 @@ def register(manager: Manager, settings: Settings) -> None:
     if not settings.namespace:
         watches.append(Watch(objects.CLUSTER_ANALYSIS_TEMPLATES, _by_index(cache, TEMPLATE_INDEX)))
     plugins = StepPlugins(own_namespace(settings))
-    reconciler = RolloutReconciler(cache, manager.recorder, observer, routes, plugins)
+    reconciler = RolloutReconciler(cache, manager.recorder, observer, routes, plugins, verifying)
     register_metrics(manager)
     manager.add(Controller("rollout", objects.ROLLOUTS, reconciler, tuple(watches), settings.workers))
     released = Watch(objects.ROLLOUTS, _marked_services(cache))
     manager.add(Controller("service", objects.SERVICES, ServiceReconciler(cache), (released,)))
     manager.add(Controller("destinationrule", objects.ROLLOUTS, RuleReconciler(cache, routes)))
+
+
+def _verifying(manager: Manager, settings: Settings) -> Verifying:
+    """Return what asks data planes, running beside the controllers when the operator names some."""
+    verifiers = verifiers_for(settings, manager.clock.now)
+    verifying = Verifying(
+        verifiers,
+        manager.clock,
+        timedelta(seconds=settings.verify_seconds),
+        lambda key: manager.enqueue("rollout", key),
+    )
+    if verifiers:
+        manager.alongside("verifying", verifying.run)
+    return verifying
 
 
 def _marked_services(cache: Cache) -> KeysOf:

@@ -17,6 +17,7 @@ from rollouts.api.fields import inactive_fields, unknown_fields_with_hints
 from rollouts.api.selectors import matches
 from rollouts.controllers.rollout import tracking, workload_ref
 from rollouts.controllers.rollout.budget import asked_for, gate_of
+from rollouts.controllers.rollout.decide import in_force
 from rollouts.controllers.rollout.decide.draft import Draft
 from rollouts.controllers.rollout.decide.traffic import intent_for
 from rollouts.controllers.rollout.plugin_calls import PluginAnswer
@@ -31,6 +32,7 @@ from rollouts.controllers.rollout.snapshot import (
     RouterView,
     TemplateKey,
 )
+from rollouts.controllers.rollout.verifying import Verifying
 from rollouts.kube import objects
 from rollouts.kube.cache import Cache, IndexFunc
 from rollouts.kube.objects import Key, Manifest, ReadOnly, Resource
@@ -88,6 +90,7 @@ class Observer:
         find_resource: FindResource,
         third_party: Mapping[str, TrafficRouter] | None = None,
         interests: Interests | None = None,
+        verifying: Verifying | None = None,
     ) -> None:
         self._cache = cache
         self._find_resource = find_resource
@@ -95,6 +98,7 @@ class Observer:
         self._interests = interests or Interests()
         self._parsed: dict[str, tuple[int, _Parsed]] = {}
         self._settling = Settling()
+        self._verifying = verifying or Verifying()
         self._config_changes = tracking.Changes()
 
     def snapshot(self, key: Key, now: datetime) -> RolloutSnapshot | None:
@@ -102,6 +106,7 @@ class Observer:
         manifest = self._cache.get(objects.ROLLOUTS, key.namespace, key.name)
         if manifest is None or objects.is_deleting(manifest):
             self._settling.forget(key)
+            self._verifying.keep(key, ())
             self._config_changes.forget(key)
             return None
         spec, invalid, unknown = self._spec(manifest)
@@ -134,6 +139,7 @@ class Observer:
         if snapshot.routed and not snapshot.invalid:
             snapshot, more = self._with_routers(snapshot)
             needs += more
+        self._verifying.keep(key, [view.name for view in snapshot.routers if view.verification is not None])
         self._interests.set(key, needs + _objectives_needed(key.namespace, manifest))
         return snapshot
 
@@ -254,7 +260,10 @@ class Observer:
             return view  # deciding meets the same error and tells of it
         key = Key(snapshot.namespace, snapshot.name)
         since = self._settling.since(key, view.name, view.live, state.confidence, snapshot.now)
-        return replace(view, since=since)
+        asks = in_force.asks_data_planes(snapshot)
+        seen = in_force.seen_before(snapshot, state.canary_weight)
+        word = self._verifying.word(key, view.name, view.live, intent, seen=seen) if asks else None
+        return replace(view, since=since, verification=word)
 
     def _needed(self, need: Need) -> Iterator[Manifest]:
         resource = self._find_resource(need.group, need.kind)

@@ -35,10 +35,23 @@ class TemplateKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """Whether data planes themselves have the weights of the live objects; ``message`` says why not.
+
+    ``given_up`` tells that nobody could be asked for too long, so that what the objects say must do.
+    """
+
+    verified: bool = False
+    message: str = ""
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterView:
     """One configured router with the live objects that it asked for.
 
     ``since`` is when these objects were first seen with the router as sure as it is; None when not known.
+    ``verification`` is None where no data plane is asked.
     """
 
     name: str
@@ -47,6 +60,7 @@ class RouterView:
     live: tuple[Manifest, ...] = ()
     missing: tuple[str, ...] = ()
     since: datetime | None = None
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
