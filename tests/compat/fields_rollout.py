@@ -273,7 +273,7 @@ _RUNS = works(
 _PLUGIN = works(
     f"{PLUGINS}the_status_says_when_it_was_asked_and_when_it_ended",
     f"{PLUGINS}running_is_asked_again_after_its_back_off_with_its_state",
-    f"{PLUGINS}failure_aborts_and_is_undone_in_the_write_that_degrades",
+    f"{PLUGINS}failure_aborts_and_what_ran_before_is_undone_in_the_write_that_degrades",
     f"{PLUGINS}a_disabled_plugin_is_skipped",
 )
 _NO_AWS = inapplicable("The AWS API is not asked; what an older controller wrote stays as it is.")
