@@ -131,11 +131,35 @@ def odd_template(place: Place) -> None:
     pod = body["spec"]["template"]["spec"]
     pod["containers"][0]["resources"] = {
         "limits": {"cpu": 0.5, "memory": "0.5Gi"},
-        "requests": {"cpu": "1e-1"},
+        "requests": {"cpu": "1e-1", "memory": "invalid"},
     }
     pod["ephemeralContainers"] = [{"name": "debug", "image": "debug:v1"}]
     begin(place, body)
     assert len(place.versions()) == 1
+
+
+def written_back_by_a_typed_client(place: Place) -> None:
+    """Such a client sends the whole object, with what its types add."""
+    metadata = {"canaryMetadata": {"labels": {"role": "canary"}}}
+    body = rollout(APP, {"canary": {"steps": STEPS, **metadata}}, pod_template(APP, "v1"))
+    begin(place, body)
+    place.deploy("v2")
+    place.wait("the pause", phase="Paused")
+    before = place.versions()
+    live = place.rollout
+    live["spec"]["template"]["metadata"]["creationTimestamp"] = None
+    live["spec"]["template"]["spec"]["containers"][0]["resources"] = {}
+    live["spec"]["strategy"]["canary"]["canaryMetadata"] = {"labels": {"part": "canary"}}
+    live["status"]["phase"] = "Healthy"
+    place.cluster.admin.request("PUT", place.path(ARGO, "rollouts", APP), live)
+
+    def roles() -> list[tuple[str, str]]:
+        metas = [pod["metadata"]["labels"] for pod in place.list(CORE, "pods")]
+        return sorted((meta.get("role", ""), meta.get("part", "")) for meta in metas)
+
+    wait_until(lambda: roles() == [("", ""), ("", "canary")], seconds=20, what="the other label")
+    assert place.wait("the pause", phase="Paused")["currentStepIndex"] == 1
+    assert place.versions() == before
 
 
 def scaled_by_an_autoscaler(place: Place) -> None:
@@ -266,6 +290,7 @@ STORIES: dict[str, Callable[[Place], None]] = {
     "progressDeadlineAbort": deadline_aborts,
     "step plugin": step_plugin,
     "odd template": odd_template,
+    "written back by a typed client": written_back_by_a_typed_client,
     "scaled by an autoscaler": scaled_by_an_autoscaler,
     "workloadRef never": workload("never"),
     "workloadRef onsuccess": workload("onsuccess"),
@@ -278,7 +303,7 @@ STORIES: dict[str, Callable[[Place], None]] = {
 
 WITH_PEERS_CRDS = (
     "set image, promote, undo", "restart within a budget", "progressDeadlineAbort", "step plugin",
-    "odd template", "scaled by an autoscaler", "workloadRef onsuccess",
+    "odd template", "written back by a typed client", "scaled by an autoscaler", "workloadRef onsuccess",
 )  # fmt: skip
 """What the schema has a say in: subresources, free status, numbers that are spelled in many ways."""
 CHOSEN = {OURS: tuple(STORIES), PEERS: WITH_PEERS_CRDS}
