@@ -63,7 +63,7 @@ class Evidence:
     """Log e-values after a tick: of each row, and the weakest of those that leave out one or two groups.
 
     ``one_left_out`` is minus infinity below two groups (nothing corroborates a lone pod), ``two_left_out``
-    plus infinity below three.
+    plus infinity below three. ``outside`` are the canary's bad events less those of its worst group.
     """
 
     rows: tuple[float, ...]
@@ -72,6 +72,7 @@ class Evidence:
     two_left_out: float
     dispersion: float
     groups: tuple[int, ...]
+    outside: float = math.inf
 
 
 NOTHING = Evidence((0.0,) * len(ROWS), 0.0, -math.inf, math.inf, 1.0, ())
@@ -89,7 +90,8 @@ def advance(sums: Sums, tick: Tick, settings: Settings | None = None) -> Sums:
     canary = [(min(c, 2.0 + 5.0 * rate * m), m) for c, m in tick.canary]
     _count_stable(sums, stable)
     bad, requests = sum(e for e, _ in stable), sum(n for _, n in stable)
-    for g, (_, m) in enumerate(canary):
+    for g, (counted, m) in enumerate(tick.canary):
+        sums.canary_bad[g] += counted
         sums.canary_requests[g] += m
         sums.canary_expected[g] += bad / requests * m
     leave_out_sick(sums)
@@ -110,15 +112,17 @@ def evidence(sums: Sums, settings: Settings | None = None) -> Evidence:
         for row in sums.evidence
     )
     groups = tuple(g for g in range(CANARY_GROUPS) if sums.canary_requests[g] > 0)
-    return from_rows(rows, groups, d)
+    return from_rows(rows, groups, d, sum(sums.canary_bad) - max(sums.canary_bad))
 
 
-def from_rows(rows: tuple[float, ...], groups: tuple[int, ...], dispersion: float) -> Evidence:
+def from_rows(
+    rows: tuple[float, ...], groups: tuple[int, ...], dispersion: float, outside: float = math.inf
+) -> Evidence:
     """Return the evidence of rows, with the weakest ones taken over the groups that had requests."""
     one = min((rows[1 + g] for g in groups), default=-math.inf) if len(groups) >= 2 else -math.inf
     pairs = [FIRST_PAIR + i for i, (g, h) in enumerate(PAIRS) if g in groups and h in groups]
     two = min((rows[i] for i in pairs), default=math.inf) if len(groups) >= 3 else math.inf
-    return Evidence(rows, rows[0], one, two, dispersion, groups)
+    return Evidence(rows, rows[0], one, two, dispersion, groups, outside)
 
 
 def look_back(ticks: Sequence[Tick]) -> Sums:

@@ -15,6 +15,8 @@ SHORT_LOOK_BACK = 60
 FAST_REQUESTS_PER_SECOND = 20.0
 COLD_SHARE = 0.5
 """The share y by which the margin grows on pods in their first 45 s, when a cold start is declared."""
+FEWEST_OUTSIDE = 2.0
+"""Bad events that an abort needs outside of the worst group: one early error is no second witness."""
 FREEZE = math.log(4.0)
 RELEASE = math.log(2.0)
 
@@ -99,8 +101,10 @@ def call(evidence: Evidence, levels: Levels, *, frozen: bool = False) -> Call:
     ``frozen`` is whether the last call was a freeze: it is released below 2, not below 4.
     """
     if evidence.total >= math.log(levels.total):
-        corroborated = evidence.one_left_out >= math.log(
-            levels.one_left_out
-        ) and evidence.two_left_out >= math.log(levels.two_left_out)
+        corroborated = (
+            evidence.one_left_out >= math.log(levels.one_left_out)
+            and evidence.two_left_out >= math.log(levels.two_left_out)
+            and evidence.outside >= FEWEST_OUTSIDE
+        )
         return Call.ABORT if corroborated else Call.SUSPECT
     return Call.FREEZE if evidence.total >= (RELEASE if frozen else FREEZE) else Call.CONTINUE

@@ -33,6 +33,8 @@ class Priors:
 
 BLIND = Priors(totals=Prior(6.0, 2.0))
 """Without a look-back at the stable pods."""
+UNKNOWN_BAD = (2.0,) * CANARY_GROUPS
+"""Stands in a state that was saved before bad events of canary groups were kept: enough for any verdict."""
 
 
 @dataclass(slots=True)
@@ -69,8 +71,8 @@ class Sums:
     """All that is kept. Lists are per stable group (16), per canary group (4), or per row (11) and grid (8).
 
     ``evidence`` holds log likelihood sums; ``bad`` and ``expected`` those of stable groups;
-    ``canary_expected`` and ``canary_requests`` those of canary groups; ``out`` the stable groups left out as
-    sick.
+    ``canary_expected``, ``canary_requests`` and ``canary_bad`` (as counted, not clipped) those of canary
+    groups; ``out`` the stable groups left out as sick.
     """
 
     evidence: list[list[float]] = field(default_factory=lambda: [[0.0] * len(GRID) for _ in ROWS])
@@ -87,6 +89,7 @@ class Sums:
     block: tuple[float, float, int] = (0.0, 0.0, 0)
     """Bad events, requests and ticks of the block that is filling."""
     priors: Priors = Priors()
+    canary_bad: list[float] = field(default_factory=lambda: [0.0] * CANARY_GROUPS)
 
     def copy(self) -> Sums:
         """Return an equal one that shares no list."""
@@ -104,6 +107,7 @@ class Sums:
             self.blocks.copy(),
             self.block,
             self.priors,
+            self.canary_bad.copy(),
         )
 
     def dropped(self, group: int) -> Sums:
@@ -121,7 +125,7 @@ class Sums:
                 rows[index] = [min(values) for values in zip(*(self.evidence[i] for i in both), strict=True)]
         left = self.copy()
         left.evidence = rows
-        left.canary_expected[group] = left.canary_requests[group] = 0.0
+        left.canary_expected[group] = left.canary_requests[group] = left.canary_bad[group] = 0.0
         return left
 
     def dump(self) -> dict[str, Any]:
@@ -133,6 +137,7 @@ class Sums:
             "V": self.expected,
             "U": self.canary_expected,
             "X": self.canary_requests,
+            "C": self.canary_bad,
             "out": [g for g, left_out in enumerate(self.out) if left_out],
             "tick": [self.tick_chi, self.tick_variance, self.tick_nu],
             "time": _dump_pairs(self.time),
@@ -162,6 +167,7 @@ class Sums:
                 _load_pairs(data["blocks"]),
                 _block(data["block"]),
                 Priors(*(Prior(*_floats(p, 2)) for p in _sized(data["priors"], 4))),
+                _floats(data.get("C", UNKNOWN_BAD), CANARY_GROUPS),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise StateUnreadable(f"saved sums of the judge cannot be read: {error}") from error

@@ -56,6 +56,7 @@ def test_both_writings_agree(name: str, blind: bool) -> None:
             assert found.rows == pytest.approx(rows[run], abs=1e-9)
             assert found.one_left_out == pytest.approx(one[run], abs=1e-9)
             assert found.two_left_out == pytest.approx(two[run], abs=1e-9)
+            assert found.outside == study.outside()[run]
 
 
 def test_both_writings_agree_about_latency() -> None:

@@ -51,7 +51,7 @@ class VectorisedJudge:
         R = self.R
         self.L = np.zeros((R, 11, 8))
         self.S, self.V = np.zeros((R, 16)), np.zeros((R, 16))
-        self.U, self.X = np.zeros((R, 4)), np.zeros((R, 4))
+        self.U, self.X, self.C = np.zeros((R, 4)), np.zeros((R, 4)), np.zeros((R, 4))
         self.t1, self.t2, self.tnu = np.zeros(R), np.zeros(R), np.zeros(R)
         self.d1, self.dnu, self.b1, self.bnu = np.zeros(R), np.zeros(R), np.zeros(R), np.zeros(R)
 
@@ -145,7 +145,7 @@ class VectorisedJudge:
 
     def _lose(self, runs: NDArray[np.bool_]) -> None:
         """Forget everything but the priors."""
-        for sums in (self.L, self.S, self.V, self.U, self.X, self.block, self.out):
+        for sums in (self.L, self.S, self.V, self.U, self.X, self.C, self.block, self.out):
             sums[runs] = 0
         for sums in (self.t1, self.t2, self.tnu, self.d1, self.dnu, self.b1, self.bnu):
             sums[runs] = 0
@@ -157,6 +157,7 @@ class VectorisedJudge:
         c, m = batch.canary
         live = ~batch.void & (m.sum(1) > 0) & (np.where(self.out, 0, batch.stable[1]).sum(1) > 0)
         E, N, r, live = self._stable(*batch.stable, live)
+        self.C += live[:, None] * c
         c = np.minimum(c, 2 + 5 * r[:, None] * m)
         self.X += live[:, None] * m
         self.U += live[:, None] * over(E, N)[:, None] * m
@@ -171,6 +172,10 @@ class VectorisedJudge:
         self.L += np.where(use[:, :, None], gain, 0)
         floor = -4 * self.dispersion()[:, None, None]
         self.L = np.where(live[:, None, None], np.maximum(self.L, floor), self.L)
+
+    def outside(self) -> Array:
+        """Return the canary's bad events less those of its worst group."""
+        return np.asarray(self.C.sum(1) - self.C.max(1))
 
     def evidence(self) -> tuple[Array, Array, Array, Array]:
         """Return log e of all rows [R, 11], and of e, e1, e2."""
@@ -255,10 +260,11 @@ def play(
             judge.tick(batch)
             seen[id(judge)] = judge.evidence()
         for name in profiles:
-            _, e, one, two = seen[id(blind if name == "blind" else informed)]
+            judge = blind if name == "blind" else informed
+            _, e, one, two = seen[id(judge)]
             A, A1, A2 = np.log(LEVELS[name])
             over_level[name].append(e >= A)
-            hits[name].append((e >= A) & (one >= A1) & (two >= A2))
+            hits[name].append((e >= A) & (one >= A1) & (two >= A2) & (judge.outside() >= 2))
             freezes[name].append(e >= np.log(4))
     # Errors are counted from the onset on.
     errors = np.cumsum(np.array(served)[world.onset :], 0)

@@ -203,6 +203,31 @@ def test_a_broken_state_is_told_from_an_empty_one(break_it) -> None:
         Sums.load(data)
 
 
+def with_errors(*bad: float) -> Sums:
+    """Return sums of two canary groups after twenty calm ticks and one in which they fail."""
+    calm = tick([(1.0, 500.0)] * 16, [(0.0, 100.0)] * len(bad))
+    return judged([*[calm] * 20, tick([(1.0, 500.0)] * 16, [(n, 100.0) for n in bad])])
+
+
+def test_one_early_error_in_another_pod_is_no_second_witness() -> None:
+    levels = LEVELS[Profile.FAST].times(0.01)
+    one, two = (evidence(with_errors(9.0, other)) for other in (1.0, 2.0))
+    assert (one.outside, two.outside) == (1.0, 2.0)
+    assert call(one, levels) is Call.SUSPECT
+    assert call(two, levels) is Call.ABORT
+
+
+def test_three_pods_with_one_error_each_are_two_witnesses() -> None:
+    assert evidence(with_errors(1.0, 1.0, 1.0)).outside == 2.0
+    assert with_errors(9.0, 1.0).dropped(0).canary_bad == [0.0, 1.0, 0.0, 0.0]
+
+
+def test_a_state_saved_before_they_were_counted_decides_as_then() -> None:
+    data = with_errors(9.0, 1.0).dump()
+    data.pop("C")
+    assert call(evidence(Sums.load(data)), LEVELS[Profile.FAST].times(0.01)) is Call.ABORT
+
+
 @pytest.mark.parametrize(
     ("situation", "profile"),
     [
