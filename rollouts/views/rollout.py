@@ -94,14 +94,23 @@ def rollout_view(
 def phase_and_message(rollout: ReadOnly) -> tuple[str, str]:
     """Return phase and message as a client has to read them: a status behind the spec says nothing."""
     status = rollout.get("status") or {}
-    observed = str(status.get("observedGeneration") or "")
     if not status:
         return "Progressing", "waiting for a controller to take note of the Rollout"
-    if observed.isdigit() and observed != str(objects.generation(rollout)):
+    if _is_behind(status.get("observedGeneration"), objects.generation(rollout)):
         return "Progressing", "waiting for rollout spec update to be observed"
+    wanted = objects.annotations_of(rollout).get(labels.WORKLOAD_GENERATION, "")
+    of_workload = bool((rollout.get("spec") or {}).get("workloadRef")) and wanted.isdigit()
+    if of_workload and _is_behind(status.get("workloadObservedGeneration") or "0", int(wanted)):
+        return "Progressing", "waiting for rollout spec update to be observed for the reference workload"
     if status.get("controllerPause") and not status.get("pauseConditions"):
         return "Progressing", "waiting for rollout to unpause"
     return str(status.get("phase") or "Progressing"), str(status.get("message") or "")
+
+
+def _is_behind(observed: object, generation: int) -> bool:
+    """Tell whether a status is older; what is no number, or a larger one, was a hash in old releases."""
+    text = str(observed or "")
+    return text.isdigit() and int(text) < generation
 
 
 def _set_weight(steps: Sequence[Mapping[str, Any]], status: ReadOnly) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 
 from rollouts.kube import objects
 from rollouts.views.rollout import RolloutView, age, phase_and_message, rollout_view
+from rollouts.workloads import labels
 from tests.unit.controllers.rollout.world import World, basic, blue_green, routed
 
 
@@ -71,6 +72,11 @@ def test_a_blue_green_rollout_shows_active_and_preview() -> None:
             id="generation of old times",
         ),
         pytest.param(
+            {"observedGeneration": "1366344857", "phase": "Healthy"},
+            ("Healthy", ""),
+            id="generation of old times that reads as a number",
+        ),
+        pytest.param(
             {"observedGeneration": "2", "phase": "Degraded", "message": "m"},
             ("Degraded", "m"),
             id="as written",
@@ -79,6 +85,23 @@ def test_a_blue_green_rollout_shows_active_and_preview() -> None:
 )
 def test_a_status_behind_the_spec_is_not_believed(status: dict[str, Any], told: tuple[str, str]) -> None:
     assert phase_and_message({"metadata": {"generation": 2}, "status": status}) == told
+
+
+@pytest.mark.parametrize(
+    ("observed", "message"),
+    [
+        ("1", "waiting for rollout spec update to be observed for the reference workload"),
+        ("2", ""),
+        ("10", ""),
+    ],
+)
+def test_a_status_behind_the_workload_is_not_believed(observed: str, message: str) -> None:
+    rollout = {
+        "metadata": {"generation": 1, "annotations": {labels.WORKLOAD_GENERATION: "2"}},
+        "spec": {"workloadRef": {"kind": "Deployment", "name": "web"}},
+        "status": {"observedGeneration": "1", "workloadObservedGeneration": observed, "phase": "Healthy"},
+    }
+    assert phase_and_message(rollout) == ("Progressing" if message else "Healthy", message)
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ def step_text(step: api.CanaryStep) -> str:
         return f"setWeight: {step.set_weight}"
     if step.pause is not None:
         duration = step.pause.duration
-        return "pause: indefinite" if duration is None else f"pause: {duration}"
+        return "pause" if duration is None else f"pause: {duration}"
     if step.set_canary_scale is not None:
         return _scale_text(step.set_canary_scale)
     for name, value in (

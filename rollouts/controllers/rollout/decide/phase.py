@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from analysis.spec.status import is_completed
 from rollouts.api.argoproj.rollout import RolloutSpec
 from rollouts.api.conditions import INVALID_SPEC, PROGRESSING, get_condition
 from rollouts.kube.objects import parse_time
@@ -72,7 +73,8 @@ def _blue_green(spec: RolloutSpec, st: Mapping[str, Any]) -> Phase | None:
     if (blue_green.get("activeSelector") or "") != current:
         return "Progressing", "active service cutover pending"
     if (st.get("stableRS") or "") == "" or st.get("stableRS") != current:
-        if strategy.post_promotion_analysis is not None:
+        run = blue_green.get("postPromotionAnalysisRunStatus") or {}
+        if strategy.post_promotion_analysis is not None and not is_completed(run.get("status", "")):
             return "Progressing", "waiting for analysis to complete"
         return "Progressing", "waiting for post-promotion verification to complete"
     return None

@@ -261,10 +261,11 @@ def _next_attempt(d: Draft) -> None:
 
 
 def remove_old_revisions(d: Draft) -> bool:
-    """Delete the oldest ReplicaSets beyond revisionHistoryLimit that have no pods."""
+    """Delete the oldest revisions beyond revisionHistoryLimit that have no pods."""
     limit = d.s.spec.revision_history_limit
     limit = DEFAULT_HISTORY_LIMIT if limit is None else limit
-    alive = sorted((rs for rs in d.s.others if not rs.deleting), key=lambda rs: (rs.created, rs.name))
+    others = (rs for rs in d.s.others if not rs.deleting)
+    alive = sorted(others, key=lambda rs: (rs.revision, rs.created, rs.name))
     for rs in alive[: max(0, len(alive) - limit)]:
         if rs.replicas == 0 and rs.desired == 0 and rs.observed:
             d.do(DeleteReplicaSet(name=rs.name, uid=rs.uid))

@@ -114,7 +114,9 @@ def at_desired_counts(d: Draft) -> bool:
         return False
     if s.routed:
         return True
-    if s.stable is not None and s.stable.name != new.name and s.stable.desired != wanted.stable:
+    two = s.stable is not None and s.stable.name != new.name
+    # Pods that are there still take their share; those that are not yet ready are no reason to wait.
+    if two and s.stable is not None and not s.stable.desired == s.stable.replicas == wanted.stable:
         return False
     return all(rs.available == 0 for rs in s.others)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rollouts.kube import objects
 from tests.unit.controllers.rollout.world import World, basic, routed
 
 STEPS = [{"setWeight": 25}, {"pause": {}}]
@@ -137,6 +138,32 @@ def test_old_revisions_beyond_the_limit_are_deleted() -> None:
         world.settle()
         world.wait(1)
     assert set(world.sizes()) == {"v3", "v4"}
+
+
+def test_a_revision_that_came_back_is_no_old_one() -> None:
+    world = basic()
+    world.spec(revisionHistoryLimit=1)
+    for number in (1, 2, 1, 3):
+        world.deploy(f"web:v{number}")
+        world.settle()
+        world.wait(1)
+    assert set(world.sizes()) == {"v1", "v3"}
+
+
+def test_a_step_is_complete_when_the_old_pods_that_it_takes_are_gone() -> None:
+    world = updating(basic([{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]))
+    world.user(pauseConditions=None)
+    for _ in range(20):
+        world.reconcile()
+        grown = {world.hash("v1"): 9, world.hash("v2"): 9}
+        world.ready_pods(grown)
+        old = world.api.objects[(objects.REPLICASETS, f"web-{world.hash('v1')}")]
+        late = {"status": {**old["status"], "replicas": 3}}
+        world.api.change(objects.REPLICASETS, f"web-{world.hash('v1')}", late)
+    assert world.sizes() == {"v1": 2, "v2": 2}
+    assert world.status["currentStepIndex"] == 2
+    world.settle()
+    assert world.status["currentStepIndex"] == 3
 
 
 def test_user_pause_holds_the_step() -> None:
