@@ -293,6 +293,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("routed-back-and-forth", routed(STEPS), back_and_forth, stable="v1"),
         Scenario("routed-scaled", routed(STEPS), scale),
         Scenario("routed-dynamic", routed(STEPS, dynamicStableScale=True), update),
+        Scenario(
+            "routed-dynamic-three-versions",
+            routed(STEPS, dynamicStableScale=True),
+            third_version,
+            stable="v3",
+        ),
         Scenario("routed-dynamic-abort", routed(STEPS, dynamicStableScale=True), abort, "Degraded", "v1"),
         Scenario("blue-green", blue_green(), update),
         Scenario("blue-green-by-hand", blue_green(autoPromotionEnabled=False), promote_blue_green),
