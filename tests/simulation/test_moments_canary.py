@@ -182,7 +182,9 @@ def test_a_restart_takes_as_many_pods_as_may_be_missing_and_tells_it() -> None:
 def test_behind_a_router_a_version_that_comes_back_has_no_deadline_and_the_one_it_replaces_has() -> None:
     async def story() -> None:
         services = {"canaryService": "canary", "stableService": "stable", "trafficRouting": ROUTING}
-        async with deployed({"canary": {"scaleDownDelayRevisionLimit": 1, **services}}, 1) as world:
+        async with deployed(
+            {"canary": {"scaleDownDelayRevisionLimit": 1, **services}}, 1, progressDeadlineSeconds=5
+        ) as world:
             seen = []
             for version in ("v2", "v3", "v2"):
                 await world.deploy(version)
@@ -194,6 +196,8 @@ def test_behind_a_router_a_version_that_comes_back_has_no_deadline_and_the_one_i
                 {"1": (0, False), "2": (1, True), "3": (1, False)},
                 {"1": (0, False), "3": (1, True), "4": (1, False)},
             ]
+            await world.rest(10)
+            assert world.state["phase"] == "Healthy", "a version that waits for its end is no missed deadline"
 
     play(story)
 
