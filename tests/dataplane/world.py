@@ -20,6 +20,7 @@ from tests.cluster.harness import ControllerProcess, apply
 from tests.cluster.history import History
 from tests.cluster.processes import wait_until
 from tests.cluster.samples import Object, canary, pod_template, rollout, service
+from tests.dataplane import envoy
 from tests.dataplane.connections import HttpConnection
 from tests.dataplane.pods import CountingPods
 from tests.dataplane.traefik import HTTP, Traefik, gateway_objects, grant
@@ -60,9 +61,15 @@ class DataPlane:
         """Stop all in reverse order."""
         self._stack.close()
 
-    def start_controller(self) -> None:
-        """Start a controller process, the first or one after a kill: its lease is short."""
-        self.controller = ControllerProcess(self.cluster, self._folder, **SHORT).start()
+    def start_controller(self, **settings: str) -> None:
+        """Start a controller process, the first or one after a kill: its lease is short. It asks Envoys."""
+        asked = {"verify_envoy": f"http://127.0.0.1:{envoy.ADMIN}"}
+        self.controller = ControllerProcess(self.cluster, self._folder, **SHORT, **asked, **settings).start()
+
+    @property
+    def folder(self) -> Path:
+        """Return where logs and configurations of this plane go."""
+        return self._folder
 
     def users(
         self,
@@ -145,6 +152,11 @@ class Shop:
             part["spec"]["ports"][0]["appProtocol"] = self._protocol
         apply(self._cluster, self._namespace, [*parts, self._manifest("v1")])
 
+    def trust_only_data_planes(self) -> None:
+        """From the next update on a route's status alone counts only after ten minutes: never, in a test."""
+        plugins = self._strategy["canary"]["trafficRouting"]["plugins"]
+        plugins["argoproj-labs/gatewayAPI"]["settleSeconds"] = 600
+
     def update(self, version: str) -> None:
         """Bring a new version in."""
         apply(self._cluster, self._namespace, [self._manifest(version)])
@@ -165,6 +177,17 @@ class Shop:
             return bool(current and status.get("phase") == phase)
 
         self._wait(reached, f"phase {phase}", seconds)
+
+    def wait_for_pods(self) -> None:
+        """Wait until both Services have endpoints written for them, whatever these are."""
+        slices = f"/apis/discovery.k8s.io/v1/namespaces/{self._namespace}/endpointslices"
+
+        def there() -> bool:
+            items = self._cluster.admin.get(slices)["items"]
+            found = {part["metadata"]["labels"].get("kubernetes.io/service-name") for part in items}
+            return {f"{self.name}-stable", f"{self.name}-canary"} <= found
+
+        self._wait(there, "EndpointSlices", 40)
 
     def wait_for_step(self, index: int, *, seconds: float = 40) -> None:
         """Wait until the Rollout pauses at a step."""

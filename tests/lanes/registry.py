@@ -70,12 +70,14 @@ def _no_alertmanager() -> str:
 
 
 def _no_data_plane() -> str:
-    from tests.dataplane import gateway_crds, namespace, traefik  # noqa: PLC0415
+    from tests.dataplane import envoy, gateway_crds, namespace, traefik  # noqa: PLC0415
 
     if _no_control_plane() or namespace.missing():
         return _no_control_plane() or namespace.missing()
-    if traefik.find_traefik() is None or gateway_crds.find_newest_crds() is None:
+    if traefik.TRAEFIK.find() is None or gateway_crds.find_newest_crds() is None:
         return "no Traefik or no CRDs for it in the cache"
+    if envoy.ENVOY.find() is None:
+        return "no Envoy in the cache"
     return ""
 
 
@@ -100,7 +102,7 @@ _ALL = (
          "make lanes, or apt-get install prometheus"),
     Lane("alertmanager", "alerts of a real Prometheus, sent by a real Alertmanager", _no_alertmanager,
          "make lanes, or apt-get install prometheus-alertmanager"),
-    Lane("data-plane", "exact shares at the pods and no lost request, through a real Traefik",
+    Lane("data-plane", "exact shares at the pods and no lost request, through real Traefik and Envoy",
          _no_data_plane, "make lanes, as root"),
     Lane("gitops", "a real Git repository, synced, healed and pruned", _no_git, "apt-get install git"),
     Lane("demo", "the newcomer's demo, whole", _no_git, "apt-get install git"),
