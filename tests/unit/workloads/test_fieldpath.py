@@ -36,5 +36,5 @@ def test_a_field_is_read_by_its_path(path: str, value: str) -> None:
     "path", ["spec.nothing", "metadata.labels.team", "spec.strategy", "spec[", "spec..x"]
 )
 def test_a_path_that_leads_nowhere_is_an_error_that_names_it(path: str) -> None:
-    with pytest.raises(SpecError, match="fieldRef.fieldPath"):
+    with pytest.raises(SpecError, match=r"fieldRef\.fieldPath"):
         field_value(OBJECT, path)
