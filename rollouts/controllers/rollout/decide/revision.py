@@ -130,6 +130,8 @@ def start_changed_version(d: Draft) -> bool:
     new = s.new
     assert new is not None  # noqa: S101 - create_new_replica_set ran before
     wanted_steps = steps_hash_of(d)
+    if s.canary is None:
+        d.set("currentStepIndex", None)
     known = s.status.current_step_hash
     template_changed = bool(s.status.current_pod_hash) and s.status.current_pod_hash != new.hash
     steps_changed = bool(known) and known != wanted_steps and _spec_moved(d) and not s.fully_promoted

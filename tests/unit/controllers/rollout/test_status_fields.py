@@ -178,3 +178,14 @@ def test_an_update_tells_when_it_began() -> None:
     world.deploy("web:v2")
     world.settle()
     assert world.status["duration"]["rolloutStartedAt"] == began
+
+
+def test_a_canary_that_becomes_blue_green_tells_of_no_step() -> None:
+    world = updated(basic([{"setWeight": 50}]))
+    assert world.status["currentStepIndex"] == 1
+    service = {"metadata": {"name": "active"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}
+    world.api.put(objects.SERVICES, service)
+    world.spec(strategy={"canary": None, "blueGreen": {"activeService": "active"}})
+    world.settle()
+    assert (world.phase, world.selects("active")) == ("Healthy", "v2")
+    assert not {"currentStepIndex", "currentStepHash"} & set(world.status)
