@@ -202,17 +202,25 @@ class Shop:
         """Return the Rollout now."""
         return self._cluster.admin.get(f"{self._path}/{self.name}")
 
-    def measure(self, seconds: float = 1.5) -> Counter[str]:
-        """Return what reaches the pods of each version in the coming time."""
+    def measure(self, seconds: float = 1.5, enough: int = 60) -> Counter[str]:
+        """Return what reaches the pods of each version in the coming time.
+
+        On a busy machine users are slow; then it takes longer, until ``enough`` requests have come.
+        """
         since = time.monotonic()
         time.sleep(seconds)
-        return self.plane.pods.shares(self.name, since, time.monotonic())
+        while True:
+            now = time.monotonic()
+            seen = self.plane.pods.shares(self.name, since, now)
+            if seen.total() >= enough or now > since + 20:
+                return seen
+            time.sleep(0.1)
 
     def wait_for_share(self, version: str, percent: int) -> None:
         """Wait until traffic is there, where the Rollout itself does not wait for it."""
 
         def reached() -> bool:
-            seen = self.measure(0.5)
+            seen = self.measure(0.5, enough=1)
             return seen.total() > 0 and round(100 * seen[version] / seen.total()) == percent
 
         self._wait(reached, f"share of {percent} % on {version}", 15)
