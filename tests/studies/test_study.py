@@ -140,8 +140,8 @@ def test_power_is_that_of_then(name: str, results: Results) -> None:
     assert fast.found >= row.found - 4
     assert blind.found >= row.blind_found - 4
     assert fast.minutes is not None
-    # Where many are missed, the median moves with their share.
-    slack = ONE_TICK if row.found >= 97 else max(0.5, 0.07 * row.minutes)
+    # Where many are missed, the median moves with their share; a late one moves with chance.
+    slack = max(ONE_TICK, 0.06 * row.minutes) if row.found >= 97 else max(0.5, 0.07 * row.minutes)
     assert fast.minutes <= row.minutes + slack
     if row.blind_minutes is not None:
         assert blind.minutes is not None
