@@ -58,6 +58,8 @@ class Replicas:
             found = sorted(set(await self._resolve(host, port)))
         except OSError as error:
             raise BackendError(f"{host} cannot be resolved: {error.strerror}") from None
+        if not found:
+            raise BackendError(f"{host} has no address")
         for address in found:
             self._policy.check_address(host, address)
         return [(f"http://{_literal(address)}:{port}{parts.path}", parts.netloc) for address in found]

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 from analysis.providers.aws import AwsCredentials, endpoint, read_xml
 from analysis.providers.http import GuardedHttp, HttpRequest
-from rollouts.verification.verifier import CannotTell, Shares, Wanted, difference, shares
-from rollouts.verification.wanted import INGRESS
+from rollouts.verification.verifier import CannotTell, Pods, Shares, Wanted, difference, misled, shares
+from rollouts.verification.wanted import ALB
 
 SERVICE = "elasticloadbalancing"
 TAG = "ingress.k8s.aws/resource"
@@ -40,16 +40,16 @@ class AlbApi:
         self._aws = aws
         self._variables = variables
 
-    def covers(self, wanted: Wanted) -> bool:
-        """Tell whether the object is an Ingress."""
-        return wanted.kind == INGRESS
+    def covers(self, wanted: Wanted) -> frozenset[str]:
+        """Return the controller of AWS load balancers, where the object is an Ingress."""
+        return frozenset({ALB} & set(wanted.controllers))
 
-    async def differs(self, wanted: Wanted) -> str:
-        """Compare the forward actions of every rule, then look for healthy targets."""
+    async def differs(self, wanted: Wanted, pods: Pods) -> str:
+        """Compare the forward actions of every rule, then look for healthy targets of the right version."""
         if not wanted.hosts:
             raise CannotTell(f"{wanted} has no load balancer in its status yet")
         for host in wanted.hosts:
-            problem = await self._differs_at(host, wanted)
+            problem = await self._differs_at(host, wanted, pods)
             if problem:
                 return f"{host}: {problem}"
         return ""
@@ -58,7 +58,7 @@ class AlbApi:
         """Close all connections."""
         await self._http.close()
 
-    async def _differs_at(self, host: str, wanted: Wanted) -> str:
+    async def _differs_at(self, host: str, wanted: Wanted, pods: Pods) -> str:
         parts = _HOST.match(host)
         if parts is None:
             raise CannotTell(f"{host[:200]} is not the host name of an AWS load balancer")
@@ -70,7 +70,16 @@ class AlbApi:
         forwards = await self._forwards(region, balancer.findtext("LoadBalancerArn") or "")
         names = await self._services(region, wanted, sorted({arn for groups in forwards for arn in groups}))
         problem = difference(wanted, _seen(forwards, names, wanted))
-        return problem or await self._unhealthy(region, forwards, names, wanted)
+        if problem:
+            return problem
+        weighted = {
+            arn for groups in forwards for arn, weight in groups.items() if weight > 0 and arn in names
+        }
+        targets = {names[arn]: await self._targets(region, arn) for arn in sorted(weighted)}
+        addresses = {
+            name: [target.findtext("Target/Id") or "" for target in found] for name, found in targets.items()
+        }
+        return _unhealthy(targets) or misled(wanted, addresses, await pods())
 
     async def _forwards(self, region: str, balancer: str) -> list[dict[str, int]]:
         """Return the weights of target groups, for each action of each rule that forwards."""
@@ -105,27 +114,9 @@ class AlbApi:
                         found[entry.findtext("ResourceArn") or ""] = service
         return found
 
-    async def _unhealthy(
-        self, region: str, forwards: Sequence[Mapping[str, int]], names: Mapping[str, str], wanted: Wanted
-    ) -> str:
-        """Return which group with a weight cannot take its requests."""
-        weighted = {
-            arn for groups in forwards for arn, weight in groups.items() if weight > 0 and arn in names
-        }
-        for arn in sorted(weighted):
-            states = [
-                (entry.findtext("TargetHealth/State") or "", entry.findtext("TargetHealth/Reason") or "")
-                for entry in await self._all(
-                    region, "DescribeTargetHealth", {"TargetGroupArn": arn}, result="TargetHealthDescriptions"
-                )
-            ]
-            waiting = next((reason for state, reason in states if state == "initial"), None)
-            if waiting is not None:
-                return f"a target of {names[arn]} is not checked yet ({waiting or 'initial'})"
-            if not any(state == "healthy" for state, _ in states):
-                seen = ", ".join(sorted({f"{state} {reason}".strip() for state, reason in states}))
-                return f"{names[arn]} has no healthy target ({seen or 'none is registered'})"
-        return ""
+    async def _targets(self, region: str, group: str) -> list[ElementTree.Element]:
+        asked = {"TargetGroupArn": group}
+        return await self._all(region, "DescribeTargetHealth", asked, result="TargetHealthDescriptions")
 
     async def _all(
         self, region: str, action: str, asked: Mapping[str, str], *, result: str = ""
@@ -154,6 +145,22 @@ class AlbApi:
         keys = await self._aws.keys(region)
         answer = await self._http.send(self._aws.signed(request, region, SERVICE, keys))
         return read_xml(answer, f"aws {SERVICE}")
+
+
+def _unhealthy(targets: Mapping[str, Sequence[ElementTree.Element]]) -> str:
+    """Return which Service with a weight cannot take its requests, "" for none."""
+    for name, found in targets.items():
+        states = [
+            (target.findtext("TargetHealth/State") or "", target.findtext("TargetHealth/Reason") or "")
+            for target in found
+        ]
+        waiting = next((reason for state, reason in states if state == "initial"), None)
+        if waiting is not None:
+            return f"a target of {name} is not checked yet ({waiting or 'initial'})"
+        if not any(state == "healthy" for state, _ in states):
+            seen = ", ".join(sorted({f"{state} {reason}".strip() for state, reason in states}))
+            return f"{name} has no healthy target ({seen or 'none is registered'})"
+    return ""
 
 
 def _seen(

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 
 from rollouts.verification.addresses import Replicas
 from rollouts.verification.traefik import CONTROLLER as TRAEFIK
-from rollouts.verification.verifier import CannotTell, Shares, Wanted, difference, shares
+from rollouts.verification.verifier import CannotTell, Pods, Shares, Wanted, difference, misled, shares
 
-_PATH = "/config_dump?resource=dynamic_route_configs"
+_ROUTES = "/config_dump?resource=dynamic_route_configs"
+_CLUSTERS = "/clusters?format=json"
 _WORDS = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -29,17 +30,23 @@ class EnvoyAdmin:
     def __init__(self, replicas: Replicas) -> None:
         self._replicas = replicas
 
-    def covers(self, wanted: Wanted) -> bool:
-        """Tell whether the route may be an Envoy's: HTTP or gRPC, and not of Traefik alone."""
-        return wanted.kind in ("HTTPRoute", "GRPCRoute") and set(wanted.controllers) != {TRAEFIK}
+    def covers(self, wanted: Wanted) -> frozenset[str]:
+        """Return every controller but Traefik, where they have reported on an HTTP or gRPC route."""
+        found = wanted.controllers if wanted.kind in ("HTTPRoute", "GRPCRoute") else ()
+        return frozenset(found) - {TRAEFIK}
 
-    async def differs(self, wanted: Wanted) -> str:
-        """Compare the splits among the Rollout's Services with the rules, at each replica."""
-        for replica, dump in await self._replicas.get(_PATH):
+    async def differs(self, wanted: Wanted, pods: Pods) -> str:
+        """Compare the splits among the Rollout's Services with the rules, then the hosts, at each replica."""
+        for replica, dump in await self._replicas.get(_ROUTES):
             seen = set(_splits(wanted, dump))
             if not seen:
                 raise CannotTell(f"{replica}: no route leads to {' or '.join(wanted.services)} by its name")
             problem = difference(wanted, seen)
+            if problem:
+                return f"{replica}: {wanted}: {problem}"
+        versions = await pods()
+        for replica, dump in await self._replicas.get(_CLUSTERS):
+            problem = misled(wanted, _hosts(wanted, dump), versions)
             if problem:
                 return f"{replica}: {wanted}: {problem}"
         return ""
@@ -51,7 +58,6 @@ class EnvoyAdmin:
 
 def _splits(wanted: Wanted, dump: Any) -> Iterator[Shares]:
     """Yield the shares of each route that leads to one of the Rollout's Services."""
-    words = {name: Counter(name.split("/")) for name in wanted.services}
     for route in _routes(dump):
         action = route.get("route") or {}
         clusters = (action.get("weighted_clusters") or {}).get("clusters") or ()
@@ -59,12 +65,27 @@ def _splits(wanted: Wanted, dump: Any) -> Iterator[Shares]:
             clusters = ({"name": action["cluster"], "weight": 1},)
         weights: dict[str, int] = {}
         for cluster in clusters:
-            seen = Counter(_WORDS.findall(str(cluster.get("name", ""))))
-            for name, needed in words.items():
-                if needed <= seen:
-                    weights[name] = weights.get(name, 0) + int(cluster.get("weight", 0))
+            for name in _services(wanted, cluster):
+                weights[name] = weights.get(name, 0) + int(cluster.get("weight", 0))
         if weights:
             yield shares(weights, wanted.services)
+
+
+def _services(wanted: Wanted, cluster: Mapping[str, Any]) -> list[str]:
+    """Return the Rollout's Services whose namespace and name are words of a cluster's name."""
+    seen = Counter(_WORDS.findall(str(cluster.get("name", ""))))
+    return [name for name in wanted.services if Counter(name.split("/")) <= seen]
+
+
+def _hosts(wanted: Wanted, dump: Any) -> Mapping[str, list[str]]:
+    """Return the addresses behind each of the Rollout's Services."""
+    found: dict[str, list[str]] = {}
+    for cluster in dump.get("cluster_statuses") or ():
+        for name in _services(wanted, cluster):
+            for host in cluster.get("host_statuses") or ():
+                place = (host.get("address") or {}).get("socket_address") or {}
+                found.setdefault(name, []).append(str(place.get("address", "")))
+    return found
 
 
 def _routes(dump: Any) -> Iterator[Mapping[str, Any]]:

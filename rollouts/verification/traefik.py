@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from rollouts.verification.addresses import Replicas
-from rollouts.verification.verifier import CannotTell, Shares, Wanted, shares, shown
+from rollouts.verification.verifier import CannotTell, Pods, Shares, Wanted, misled, shares, shown
 from rollouts.verification.wanted import ROUTES
 
 CONTROLLER = "traefik.io/gateway-controller"
@@ -32,22 +32,28 @@ class TraefikApi:
     def __init__(self, replicas: Replicas) -> None:
         self._replicas = replicas
 
-    def covers(self, wanted: Wanted) -> bool:
-        """Tell whether a Traefik has reported on the route."""
-        return wanted.kind in ROUTES and CONTROLLER in wanted.controllers
+    def covers(self, wanted: Wanted) -> frozenset[str]:
+        """Return Traefik, where it has reported on a route."""
+        found = {CONTROLLER} if wanted.kind in ROUTES else set()
+        return frozenset(found.intersection(wanted.controllers))
 
-    async def differs(self, wanted: Wanted) -> str:
-        """Compare the weighted services of the route with its rules, at each replica."""
+    async def differs(self, wanted: Wanted, pods: Pods) -> str:
+        """Compare the weighted services of the route with its rules, then their servers, at each replica."""
         prefix = f"-{_normal(wanted.namespace)}-{_normal(wanted.name)}-gw-"
         query = f"?search={quote(prefix)}&per_page={_PAGE}"
         path = f"/api/{_PROTOCOLS[wanted.kind]}/services{query}"
         for replica, services in await self._replicas.get(path):
             if not isinstance(services, list) or len(services) >= _PAGE:
                 raise CannotTell(f"{replica}: not a list of fewer than {_PAGE} services")
-            found = list(_split(wanted, f"{wanted.kind.lower()}{prefix}", services))
+            own = [
+                service
+                for service in services
+                if str(service.get("name", "")).startswith(f"{wanted.kind.lower()}{prefix}")
+            ]
+            found = list(_split(wanted, own))
             if not found:
                 raise CannotTell(f"{replica}: no weighted service has the name of {wanted}")
-            problem = _difference(wanted, found)
+            problem = _difference(wanted, found) or misled(wanted, _servers(wanted, own), await pods())
             if problem:
                 return f"{replica}: {problem}"
         return ""
@@ -71,22 +77,37 @@ def _difference(wanted: Wanted, found: Sequence[tuple[int, Shares]]) -> str:
     return f"rule {rule} of {wanted} is not there yet, written is {shown(want)}"
 
 
-def _split(wanted: Wanted, prefix: str, services: list[Any]) -> Iterator[tuple[int, Shares]]:
+def _split(wanted: Wanted, services: Sequence[Any]) -> Iterator[tuple[int, Shares]]:
     """Yield the shares of each weighted service of the route that has one of the Rollout's Services."""
-    names = {_normal(name): name for name in wanted.services}
     for service in services:
-        title = str(service.get("name", "")) if isinstance(service, Mapping) else ""
-        tail = _TAIL.search(title)
-        if tail is None or not title.startswith(prefix):
+        tail = _TAIL.search(service["name"])
+        if tail is None:
             continue
         weights: dict[str, int] = {}
         for member in (service.get("weighted") or {}).get("services") or ():
-            found = _MEMBER.search(str(member.get("name", "")))
-            name = names.get(found["service"]) if found is not None else None
-            if name is not None:
+            name = _service(wanted, str(member.get("name", "")))
+            if name:
                 weights[name] = weights.get(name, 0) + int(member.get("weight", 1))
         if weights:
             yield int(tail["rule"]), shares(weights, wanted.services)
+
+
+def _servers(wanted: Wanted, services: Sequence[Any]) -> Mapping[str, Sequence[str]]:
+    """Return the addresses behind each of the Rollout's Services."""
+    found: dict[str, list[str]] = {}
+    for service in services:
+        name = _service(wanted, service["name"].partition("@")[0])
+        for server in (service.get("loadBalancer") or {}).get("servers") or () if name else ():
+            place = str(server.get("url") or f"tcp://{server.get('address', '')}")
+            found.setdefault(name, []).append(urlsplit(place).hostname or "")
+    return found
+
+
+def _service(wanted: Wanted, member: str) -> str:
+    """Return the Rollout's Service that the name of a member stands for, "" for none."""
+    found = _MEMBER.search(member)
+    names = {_normal(name): name for name in wanted.services}
+    return names.get(found["service"], "") if found is not None else ""
 
 
 def _normal(name: str) -> str:

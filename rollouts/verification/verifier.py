@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import gcd
 from typing import ClassVar, Protocol
+
+Pods = Callable[[], Awaitable[Mapping[str, str]]]
+"""``await pods()`` returns the version of each pod of the Rollout by its address. Raises KubeError."""
 
 Shares = tuple[tuple[str, int], ...]
 """Shares of Services, as ``namespace/name`` and the least whole number; without those that have none."""
@@ -16,8 +19,9 @@ class Wanted:
     """What data planes must have of one object.
 
     ``rules`` are the shares of the Rollout's Services, ``services``, by the number of the rule; rules that
-    name none of them are left out. ``controllers`` have reported on the object; ``hosts`` are the names of
-    its load balancers.
+    name none of them are left out. ``versions`` are the hashes of the pods behind each Service.
+    ``controllers`` carry the object out, as far as they have reported on it; ``hosts`` are the names of its
+    load balancers.
     """
 
     kind: str
@@ -25,6 +29,7 @@ class Wanted:
     name: str
     services: tuple[str, ...]
     rules: tuple[tuple[int, Shares], ...]
+    versions: tuple[tuple[str, str], ...] = ()
     controllers: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
@@ -45,12 +50,12 @@ class Verifier(Protocol):
     pause: ClassVar[float]
     """The most seconds to wait before it is asked again."""
 
-    def covers(self, wanted: Wanted) -> bool:
-        """Tell whether it has a word on this object."""
+    def covers(self, wanted: Wanted) -> frozenset[str]:
+        """Return the controllers of the object that it speaks for."""
         ...
 
-    async def differs(self, wanted: Wanted) -> str:
-        """Return what is not in force yet, "" when all is.
+    async def differs(self, wanted: Wanted, pods: Pods) -> str:
+        """Return what is not in force yet, "" when all is: the weights, and the pods behind them.
 
         Raises CannotTell, or a ProviderError when there is no usable answer.
         """
@@ -81,6 +86,22 @@ def difference(wanted: Wanted, seen: Iterable[Shares]) -> str:
         )
     other = sorted(part for part in have - want if len(part) > 1)
     return f"{shown(other[0])} is still found, {shown(min(want, default=()))} is written" if other else ""
+
+
+def misled(wanted: Wanted, found: Mapping[str, Iterable[str]], pods: Mapping[str, str]) -> str:
+    """Return which Service with a share leads to pods of another version, "" for none.
+
+    ``found`` are the addresses that the data plane has for each Service. One that is no pod's, such as that
+    of a node, says nothing.
+    """
+    carrying = {name for _, part in wanted.rules for name, _ in part}
+    for name, version in wanted.versions:
+        for address in sorted(set(found.get(name, ()))) if name in carrying else ():
+            if pods.get(address, version) != version:
+                return (
+                    f"{name} still leads to {address}, a pod of version {pods[address]} instead of {version}"
+                )
+    return ""
 
 
 def shown(part: Shares) -> str:

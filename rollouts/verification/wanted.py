@@ -13,18 +13,23 @@ from rollouts.verification.verifier import Shares, Wanted, shares
 
 ROUTES = frozenset({"HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute"})
 INGRESS = "Ingress"
+ALB = "ingress.k8s.aws/alb"
+"""The controller of Ingresses of AWS load balancers, by the name that IngressClasses have for it."""
+
 _ACTIONS = "/actions."
 
 
 def wanted(live: Sequence[Manifest], intent: TrafficIntent) -> tuple[Wanted, ...]:
     """Return what data planes must have of these objects; those of other kinds have nothing to compare."""
-    names = (intent.stable_service, intent.canary_service, *(part.service for part in intent.additional))
-    services = tuple(f"{intent.namespace}/{name}" for name in dict.fromkeys(filter(None, names)))
-    found = (_wanted(obj, services) for obj in live)
+    behind = {intent.stable_service: intent.stable_hash, intent.canary_service: intent.canary_hash}
+    behind |= {part.service: part.pod_hash for part in intent.additional}
+    versions = tuple((f"{intent.namespace}/{name}", version) for name, version in behind.items() if name)
+    found = (_wanted(obj, versions) for obj in live)
     return tuple(entry for entry in found if entry is not None and entry.rules)
 
 
-def _wanted(obj: Manifest, services: tuple[str, ...]) -> Wanted | None:
+def _wanted(obj: Manifest, versions: tuple[tuple[str, str], ...]) -> Wanted | None:
+    services = tuple(name for name, _ in versions)
     kind = str(obj.get("kind", ""))
     status = obj.get("status") or {}
     if kind in ROUTES:
@@ -34,6 +39,7 @@ def _wanted(obj: Manifest, services: tuple[str, ...]) -> Wanted | None:
             namespace=namespace_of(obj),
             name=name_of(obj),
             services=services,
+            versions=versions,
             rules=_rules(obj, services),
             controllers=tuple(sorted({str(entry.get("controllerName", "")) for entry in parents})),
         )
@@ -44,7 +50,9 @@ def _wanted(obj: Manifest, services: tuple[str, ...]) -> Wanted | None:
             namespace=namespace_of(obj),
             name=name_of(obj),
             services=services,
+            versions=versions,
             rules=_actions(obj, services),
+            controllers=(ALB,),
             hosts=tuple(sorted({str(entry["hostname"]) for entry in balancers if entry.get("hostname")})),
         )
     return None

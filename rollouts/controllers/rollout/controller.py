@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -32,7 +32,7 @@ from rollouts.controllers.rollout.service_release import ServiceReconciler
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot
 from rollouts.controllers.rollout.step_plugins import StepPlugins
 from rollouts.controllers.rollout.verifiers import verifiers_for
-from rollouts.controllers.rollout.verifying import Verifying
+from rollouts.controllers.rollout.verifying import ListPods, Verifying
 from rollouts.kube import objects
 from rollouts.kube.api import KubeApi
 from rollouts.kube.cache import Cache
@@ -212,6 +212,24 @@ def register(manager: Manager, settings: Settings) -> None:
     manager.add(Controller("destinationrule", objects.ROLLOUTS, RuleReconciler(cache, routes)))
 
 
+def versions_by_address(api: KubeApi) -> ListPods:
+    """Return what reads the pods of a Rollout's versions, live: pods are not watched."""
+
+    async def pods(key: Key, versions: Collection[str]) -> Mapping[str, str]:
+        known = ", ".join(sorted(filter(None, versions)))
+        if not known:
+            return {}
+        selector = f"{labels.POD_TEMPLATE_HASH} in ({known})"
+        found = await api.list(objects.PODS, key.namespace, label_selector=selector)
+        return {
+            str(address.get("ip", "")): objects.labels_of(pod)[labels.POD_TEMPLATE_HASH]
+            for pod in found.items
+            for address in (pod.get("status") or {}).get("podIPs") or ()
+        }
+
+    return pods
+
+
 def _verifying(manager: Manager, settings: Settings) -> Verifying:
     """Return what asks data planes, running beside the controllers when the operator names some."""
     verifiers = verifiers_for(settings, manager.clock.now)
@@ -219,6 +237,7 @@ def _verifying(manager: Manager, settings: Settings) -> Verifying:
         verifiers,
         manager.clock,
         timedelta(seconds=settings.verify_seconds),
+        versions_by_address(manager.api),
         lambda key: manager.enqueue("rollout", key),
     )
     if verifiers:

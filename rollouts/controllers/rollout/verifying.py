@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,6 +16,7 @@ from analysis.providers.errors import ProviderError
 from rollouts import logs
 from rollouts.clock import Clock, SystemClock
 from rollouts.controllers.rollout.snapshot import Verification
+from rollouts.kube import errors
 from rollouts.kube.objects import Key, Manifest
 from rollouts.traffic.router import TrafficIntent
 from rollouts.verification.verifier import CannotTell, Verifier, Wanted
@@ -23,11 +24,19 @@ from rollouts.verification.wanted import wanted
 
 _log = logging.getLogger(__name__)
 
-FIRST_PAUSE = 0.05
-"""Seconds after the first look; each pause is twice the one before, up to the verifier's own."""
+FIRST_PAUSE = 1 / 16
+"""The pause after the first look, as a part of the verifier's own; each is twice the one before, up to it."""
 
 QUIET = 5.0
 """Seconds that a change may take before anybody is told what is missing: most take less."""
+
+
+ListPods = Callable[[Key, Collection[str]], Awaitable[Mapping[str, str]]]
+"""Given a Rollout and versions of it, returns the version of each of their pods by address."""
+
+
+async def _no_pods(key: Key, versions: Collection[str]) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(slots=True)
@@ -48,11 +57,13 @@ class Verifying:
         verifiers: Sequence[Verifier] = (),
         clock: Clock | None = None,
         patience: timedelta = timedelta(seconds=30),
+        pods: ListPods | None = None,
         wake: Callable[[Key], None] = lambda _: None,
     ) -> None:
         self._verifiers = tuple(verifiers)
         self._clock = clock or SystemClock()
         self._patience = patience.total_seconds()
+        self._pods = pods or _no_pods
         self._wake = wake
         self._questions: dict[Key, dict[str, _Question]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -76,13 +87,13 @@ class Verifying:
     ) -> Verification | None:
         """Return what is known of these objects, and note the question when it is new.
 
-        None when no data plane has a word on them. What was ``seen`` in force before is not asked again.
+        None unless those who can be asked speak for every controller of every object. What was ``seen`` in
+        force before is not asked again.
         """
         if not self._verifiers:
             return None
         want = wanted(live, intent)
-        asked = tuple(v for v in self._verifiers if any(v.covers(entry) for entry in want))
-        if not asked:
+        if not want or not all(self._covered(entry) for entry in want):
             return None
         known = self._questions.get(key, {}).get(router)
         if known is not None and known.wanted == want:
@@ -90,8 +101,14 @@ class Verifying:
         self._drop(key, router)
         if seen:
             return Verification(verified=True)
+        asked = tuple(v for v in self._verifiers if any(v.covers(entry) for entry in want))
         question = self._questions.setdefault(key, {})[router] = _Question(want, asked)
         return question.word
+
+    def _covered(self, entry: Wanted) -> bool:
+        """Tell whether every controller of an object is spoken for, and there is one."""
+        spoken_for = {name for verifier in self._verifiers for name in verifier.covers(entry)}
+        return bool(entry.controllers) and spoken_for.issuperset(entry.controllers)
 
     def pursue(self, key: Key) -> None:
         """Start to ask what was noted for a Rollout."""
@@ -116,11 +133,11 @@ class Verifying:
     async def _ask(self, key: Key, question: _Question) -> None:
         """Look again and again, until all is in force or it is given up."""
         slowest = max(verifier.pause for verifier in question.verifiers)
-        pause = FIRST_PAUSE
+        pause = slowest * FIRST_PAUSE
         started = answered = self._clock.monotonic()
         with logs.bound(key=str(key)):
             while True:
-                problem, failed = await self._look(question)
+                problem, failed = await self._look(key, question)
                 now = self._clock.monotonic()
                 answered = answered if failed else now
                 given_up = failed and now - answered >= self._patience
@@ -134,15 +151,16 @@ class Verifying:
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, slowest)
 
-    async def _look(self, question: _Question) -> tuple[str, bool]:
+    async def _look(self, key: Key, question: _Question) -> tuple[str, bool]:
         """Return what is not in force, and whether that is because somebody could not be asked."""
+        versions = {version for entry in question.wanted for _, version in entry.versions}
         for verifier in question.verifiers:
             for entry in question.wanted:
                 if not verifier.covers(entry):
                     continue
                 try:
-                    problem = await verifier.differs(entry)
-                except (ProviderError, CannotTell) as error:
+                    problem = await verifier.differs(entry, lambda: self._pods(key, versions))
+                except (ProviderError, CannotTell, errors.KubeError) as error:
                     return f"{verifier.name}: {error}", True
                 except Exception:  # noqa: BLE001 - an answer of an odd shape must not stop other questions
                     _log.exception("%s gave an answer that our own code cannot read", verifier.name)

@@ -27,16 +27,26 @@ from tests.unit.analysis.providers.backend import NOW, Asked, Backend, serving
 Rules = Sequence[Mapping[str, int]]
 """Weights by Service, for each rule."""
 
-INTENT = TrafficIntent(rollout="web", namespace="shop", stable_service="stable", canary_service="canary")
+INTENT = TrafficIntent(
+    rollout="web", namespace="shop",
+    stable_service="stable", canary_service="canary", stable_hash="v1", canary_hash="v2",
+)  # fmt: skip
+SERVERS = {"stable": ("10.0.0.1", "10.0.0.2"), "canary": ("10.0.0.3",)}
+PODS = {"10.0.0.1": "v1", "10.0.0.2": "v1", "10.0.0.3": "v2"}
 LOOPBACK = EgressPolicy.allowing(["127.0.0.1"])
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG"}
 DIGEST = "8e592e4fa19decde4023"
 
 
+async def pods() -> Mapping[str, str]:
+    return PODS
+
+
 class Plane(Protocol):
-    """One kind of data plane."""
+    """One kind of data plane; ``servers`` are the addresses behind each Service."""
 
     rules: Rules
+    servers: Mapping[str, Sequence[str]]
     fault: web.Response | None
 
     def answer(self, asked: Asked) -> web.Response: ...
@@ -69,6 +79,7 @@ class TraefikPlane:
 
     rules: Rules = ()
     fault: web.Response | None = None
+    servers: Mapping[str, Sequence[str]] = field(default_factory=lambda: SERVERS)
 
     def answer(self, asked: Asked) -> web.Response:
         assert asked.path == "/api/http/services"
@@ -79,9 +90,10 @@ class TraefikPlane:
                 {"name": f"{base}-svc-shop-{name}-{index}", "weight": weight}
                 for index, (name, weight) in enumerate(rule.items())
             ]
-            found += [
-                {"name": f"{member['name']}@kubernetesgateway", "loadBalancer": {}} for member in members
-            ]
+            for index, name in enumerate(rule):
+                servers = [{"url": f"http://{address}:8080"} for address in self.servers.get(name, ())]
+                title = f"{base}-svc-shop-{name}-{index}@kubernetesgateway"
+                found.append({"name": title, "loadBalancer": {"servers": servers}})
             found.append({"name": f"{base}-wrr@kubernetesgateway", "weighted": {"services": members}})
         searched = asked.query["search"]
         return web.json_response([entry for entry in found if searched in str(entry["name"])])
@@ -100,12 +112,21 @@ class EnvoyPlane:
     rules: Rules = ()
     fault: web.Response | None = None
     cluster: str = "outbound|80||{service}.{namespace}.svc.cluster.local"
+    servers: Mapping[str, Sequence[str]] = field(default_factory=lambda: SERVERS)
 
     def answer(self, asked: Asked) -> web.Response:
+        if asked.path == "/clusters":
+            assert asked.query == {"format": "json"}
+            return web.json_response({"cluster_statuses": [self._cluster(name) for name in self.servers]})
         assert (asked.path, asked.query) == ("/config_dump", {"resource": "dynamic_route_configs"})
         routes = [{"match": {"prefix": "/"}, "route": self._action(rule)} for rule in self.rules]
         config = {"name": "80", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]}
         return web.json_response({"configs": [{"version_info": "7", "route_config": config}]})
+
+    def _cluster(self, service: str) -> Manifest:
+        places = [{"socket_address": {"address": ip, "port_value": 8080}} for ip in self.servers[service]]
+        name = self.cluster.format(service=service, namespace="shop")
+        return {"name": name, "host_statuses": [{"address": place} for place in places]}
 
     def _action(self, rule: Mapping[str, int]) -> Manifest:
         clusters = [
@@ -131,7 +152,8 @@ class AlbPlane:
     rules: Rules = ()
     fault: web.Response | None = None
     health: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
-    """State and reason of each target, by Service; one healthy target unless told."""
+    """State and reason of each target, by Service; all are healthy unless told."""
+    servers: Mapping[str, Sequence[str]] = field(default_factory=lambda: SERVERS)
     host: ClassVar[str] = "internal-k8s-shop-web-0a1b2c3d4e-1234567890.eu-central-1.elb.amazonaws.com"
 
     def answer(self, asked: Asked) -> web.Response:
@@ -185,10 +207,12 @@ class AlbPlane:
 
     def _DescribeTargetHealth(self, form: Mapping[str, str]) -> Sequence[str]:
         service = form["TargetGroupArn"].rpartition("/")[2]
+        servers = self.servers.get(service, ("i-0a1b2c3d",))
+        states = self.health.get(service, [("healthy", "")] * len(servers))
         return [
-            f"<Target><Id>10.0.0.{number}</Id><Port>80</Port></Target><TargetHealth><State>{state}</State>"
+            f"<Target><Id>{address}</Id><Port>80</Port></Target><TargetHealth><State>{state}</State>"
             f"<Reason>{escape(reason)}</Reason></TargetHealth>"
-            for number, (state, reason) in enumerate(self.health.get(service, [("healthy", "")]))
+            for address, (state, reason) in zip((*servers, *servers, *servers), states, strict=False)
         ]
 
     def verifier(self, url: str) -> Verifier:

@@ -12,6 +12,7 @@ from rollouts.verification.verifier import CannotTell, Verifier, Wanted
 from rollouts.verification.wanted import wanted
 from tests.unit.verification.planes import (
     INTENT,
+    SERVERS,
     AlbPlane,
     EnvoyPlane,
     Plane,
@@ -19,6 +20,7 @@ from tests.unit.verification.planes import (
     TraefikPlane,
     answering,
     closing,
+    pods,
 )
 
 SPLIT = {"stable": 80, "canary": 20}
@@ -41,7 +43,7 @@ async def asked(plane: Plane, written: Rules, have: Rules) -> str:
 async def differs(verifier: Verifier, plane: Plane, written: Rules) -> str:
     (want,) = wanted([plane.live(written)], INTENT)
     assert verifier.covers(want)
-    return await verifier.differs(want)
+    return await verifier.differs(want, pods)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,25 @@ async def test_what_the_data_plane_has_is_in_force(plane: Plane, written: Rules,
 )
 async def test_what_it_does_not_have_yet_is_not(plane: Plane, written: Rules, have: Rules) -> None:
     assert "written" in await asked(plane, written, have)
+
+
+async def test_the_right_weights_are_not_enough_while_a_service_leads_to_pods_of_another_version(
+    plane: Plane,
+) -> None:
+    plane.servers = SERVERS | {"canary": ("10.0.0.1", "10.0.0.2")}
+    text = await asked(plane, [SPLIT], [SPLIT])
+    assert "shop/canary still leads to 10.0.0.1, a pod of version v1 instead of v2" in text
+
+
+async def test_pods_behind_a_service_without_a_share_do_not_matter(plane: Plane) -> None:
+    plane.servers = SERVERS | {"canary": ("10.0.0.1",)}
+    none = {"stable": 100, "canary": 0}
+    assert await asked(plane, [none], [none]) == ""
+
+
+async def test_addresses_that_are_no_pods_say_nothing(plane: Plane) -> None:
+    plane.servers = {"stable": ("192.0.2.7",), "canary": ("192.0.2.7",)}
+    assert await asked(plane, [SPLIT], [SPLIT]) == ""
 
 
 async def test_both_shares_are_told(plane: Plane) -> None:

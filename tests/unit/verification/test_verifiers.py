@@ -19,10 +19,12 @@ from tests.unit.verification.planes import (
     answering,
     closing,
     ingress,
+    pods,
     route,
 )
 
 SPLIT = {"stable": 80, "canary": 20}
+ISTIO, TRAEFIK = "istio.io/gateway-controller", "traefik.io/gateway-controller"
 
 
 async def test_every_replica_must_have_the_weights() -> None:
@@ -33,9 +35,9 @@ async def test_every_replica_must_have_the_weights() -> None:
         answering(behind) as (_, second),
         closing(TraefikApi(Replicas((first.url, second.url), LOOPBACK))) as verifier,
     ):
-        assert second.url in await verifier.differs(want)
+        assert second.url in await verifier.differs(want, pods)
         behind.rules = [SPLIT]
-        assert await verifier.differs(want) == ""
+        assert await verifier.differs(want, pods) == ""
 
 
 async def test_a_name_is_every_address_behind_it_and_each_hears_the_name() -> None:
@@ -79,6 +81,16 @@ async def test_a_name_that_cannot_be_resolved_is_told() -> None:
         await replicas.get("/")
 
 
+async def test_a_name_without_addresses_proves_nothing() -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return []
+
+    (want,) = wanted([TraefikPlane().live([SPLIT])], INTENT)
+    async with closing(TraefikApi(Replicas(("http://traefik.edge",), EgressPolicy(), resolve))) as verifier:
+        with pytest.raises(BackendError, match="has no address"):
+            await verifier.differs(want, pods)
+
+
 @pytest.mark.parametrize("text", ["traefik:8080", "ftp://x", "http://", "http://user@x", "http://x/?a=b"])
 def test_an_address_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not the http"):
@@ -99,7 +111,7 @@ async def test_clusters_are_known_by_namespace_and_service(cluster: str) -> None
     plane = EnvoyPlane([SPLIT], cluster=cluster)
     (want,) = wanted([plane.live([SPLIT])], INTENT)
     async with answering(plane) as (verifier, _):
-        assert await verifier.differs(want) == ""
+        assert await verifier.differs(want, pods) == ""
 
 
 async def test_clusters_named_after_rules_cannot_be_told_apart() -> None:
@@ -107,7 +119,7 @@ async def test_clusters_named_after_rules_cannot_be_told_apart() -> None:
     (want,) = wanted([plane.live([SPLIT])], INTENT)
     async with answering(plane) as (verifier, _):
         with pytest.raises(CannotTell, match="no route leads to shop/stable or shop/canary by its name"):
-            await verifier.differs(want)
+            await verifier.differs(want, pods)
 
 
 def test_a_route_is_asked_of_the_data_planes_that_reported_on_it() -> None:
@@ -116,10 +128,10 @@ def test_a_route_is_asked_of_the_data_planes_that_reported_on_it() -> None:
         EnvoyPlane().verifier("http://127.0.0.1:1"),
     )
     cases = {
-        (): (False, True),
-        ("traefik.io/gateway-controller",): (True, False),
-        ("istio.io/gateway-controller",): (False, True),
-        ("istio.io/gateway-controller", "traefik.io/gateway-controller"): (True, True),
+        (): (set(), set()),
+        (TRAEFIK,): ({TRAEFIK}, set()),
+        (ISTIO,): (set(), {ISTIO}),
+        (ISTIO, TRAEFIK): ({TRAEFIK}, {ISTIO}),
     }
     for controllers, expected in cases.items():
         (want,) = wanted([route([SPLIT], *controllers)], INTENT)
@@ -140,7 +152,7 @@ async def test_a_group_with_a_weight_needs_healthy_targets(targets: list[tuple[s
     plane = AlbPlane([SPLIT], health={"canary": targets})
     (want,) = wanted([plane.live([SPLIT])], INTENT)
     async with answering(plane) as (verifier, _):
-        text = await verifier.differs(want)
+        text = await verifier.differs(want, pods)
     assert said in text
     assert bool(text) == bool(said)
 
@@ -150,7 +162,7 @@ async def test_a_group_without_a_weight_needs_none() -> None:
     plane = AlbPlane([none], health={"canary": []})
     (want,) = wanted([plane.live([none])], INTENT)
     async with answering(plane) as (verifier, _):
-        assert await verifier.differs(want) == ""
+        assert await verifier.differs(want, pods) == ""
 
 
 @pytest.mark.parametrize(
@@ -167,4 +179,4 @@ async def test_a_load_balancer_that_cannot_be_found_is_told(hosts: tuple[str, ..
     (want,) = wanted([ingress([SPLIT], *hosts)], INTENT)
     async with answering(plane) as (verifier, _):
         with pytest.raises(CannotTell, match=said):
-            await verifier.differs(want)
+            await verifier.differs(want, pods)

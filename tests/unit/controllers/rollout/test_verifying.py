@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import pytest
 
 from analysis.providers.errors import BackendError
+from rollouts.controllers.rollout.controller import versions_by_address
 from rollouts.controllers.rollout.observe import Observer
 from rollouts.controllers.rollout.snapshot import Verification
 from rollouts.controllers.rollout.verifiers import verifiers_for
 from rollouts.controllers.rollout.verifying import QUIET, Verifying
-from rollouts.kube.objects import Key, Manifest
+from rollouts.kube import errors
+from rollouts.kube.api import KubeApi, Listing
+from rollouts.kube.objects import Key, Manifest, Resource
 from rollouts.settings import Settings, SettingsError
 from rollouts.traffic.router import TrafficIntent
-from rollouts.verification.verifier import CannotTell, Wanted
+from rollouts.verification.verifier import CannotTell, Pods, Wanted
 from tests.unit.controllers.rollout.world import KEY, RESOURCES, World, routed
 from tests.unit.kube.world import LoopClock, virtual
 from tests.unit.verification.planes import INTENT, route
 
 ROUTER = "argoproj-labs/gatewayAPI"
+OURS = "example.com/ours"
+SPLIT = {"stable": 80, "canary": 20}
 PATIENCE = timedelta(seconds=30)
 
 
@@ -37,11 +42,13 @@ class Plane:
         self.answer: str | Exception = "rule 0 has 0 %"
         self.looks = 0
         self.closed = False
+        self.pods: Mapping[str, str] = {}
 
-    def covers(self, wanted: Wanted) -> bool:
-        return wanted.kind == "HTTPRoute"
+    def covers(self, wanted: Wanted) -> frozenset[str]:
+        return frozenset({OURS} & set(wanted.controllers))
 
-    async def differs(self, wanted: Wanted) -> str:
+    async def differs(self, wanted: Wanted, pods: Pods) -> str:
+        self.pods = await pods()
         self.looks += 1
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -57,8 +64,15 @@ class Asking:
     def __init__(self) -> None:
         self.plane = Plane()
         self.woken: list[Key] = []
-        self.verifying = Verifying([self.plane], LoopClock(), PATIENCE, self.woken.append)
-        self.live = [route([{"stable": 80, "canary": 20}])]
+        self.refusal: errors.KubeError | None = None
+        self.verifying = Verifying([self.plane], LoopClock(), PATIENCE, self.list_pods, self.woken.append)
+        self.live = [route([SPLIT], OURS)]
+
+    async def list_pods(self, key: Key, versions: Collection[str]) -> Mapping[str, str]:
+        assert (key, sorted(versions)) == (KEY, ["v1", "v2"])
+        if self.refusal is not None:
+            raise self.refusal
+        return {"10.0.0.1": "v1"}
 
     def word(self, *, seen: bool = False) -> Verification | None:
         found = self.verifying.word(KEY, ROUTER, self.live, INTENT, seen=seen)
@@ -89,8 +103,21 @@ async def test_a_change_that_comes_into_force_wakes_the_rollout_once() -> None:
         await asyncio.sleep(2)
         assert (a.word(), a.woken) == (Verification(verified=True), [KEY])
         looks = a.plane.looks
+        assert a.plane.pods == {"10.0.0.1": "v1"}
         await asyncio.sleep(100)
         assert a.plane.looks == looks
+
+
+@virtual
+async def test_pods_that_cannot_be_read_are_like_a_data_plane_that_cannot_be_asked() -> None:
+    async with asking() as a:
+        a.refusal = errors.Forbidden("pods is forbidden", status=403)
+        a.word()
+        await asyncio.sleep(PATIENCE.total_seconds() + 2)
+        word = a.word()
+        assert word is not None
+        assert word.given_up
+        assert "pods is forbidden" in word.message
 
 
 @virtual
@@ -147,7 +174,7 @@ async def test_another_weight_is_another_question() -> None:
         a.word()
         await asyncio.sleep(1)
         assert a.word() == Verification(verified=True)
-        a.live = [route([{"stable": 50, "canary": 50}])]
+        a.live = [route([{"stable": 50, "canary": 50}], OURS)]
         assert a.word() == Verification()
 
 
@@ -171,10 +198,16 @@ async def test_what_was_seen_in_force_is_not_asked_again() -> None:
 
 
 @virtual
-async def test_nobody_has_a_word_on_objects_of_other_kinds() -> None:
+async def test_a_word_that_is_not_about_everything_counts_for_nothing() -> None:
     async with asking() as a:
-        a.live = [{"kind": "VirtualService", "metadata": {"name": "web"}}]
-        assert a.word() is None
+        a.plane.answer = ""
+        ours, unreported = route([SPLIT], OURS), route([SPLIT])
+        shared, theirs = route([SPLIT], OURS, "example.com/theirs"), route([SPLIT], "example.com/theirs")
+        other = {"kind": "VirtualService", "metadata": {"name": "web"}}
+        for live in ([unreported], [shared], [theirs], [ours, theirs], [other], []):
+            a.live = live
+            assert a.word() is None, live
+        assert a.plane.looks == 0
 
 
 @virtual
@@ -187,6 +220,25 @@ async def test_questions_noted_before_it_runs_are_asked_when_it_does() -> None:
     assert made.word() == Verification(verified=True)
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_pods_are_told_by_their_addresses() -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Api:
+        async def list(self, resource: Resource, namespace: str, *, label_selector: str) -> Listing:
+            asked.append((namespace, label_selector))
+            pods = [pod("v1", "10.0.0.1", "fd00::1"), pod("v2", "10.0.0.2"), pod("v2")]
+            return Listing(pods, "7")
+
+    def pod(version: str, *addresses: str) -> Manifest:
+        labels = {"rollouts-pod-template-hash": version}
+        return {"metadata": {"labels": labels}, "status": {"podIPs": [{"ip": ip} for ip in addresses]}}
+
+    pods = versions_by_address(cast("KubeApi", Api()))
+    assert await pods(KEY, {"v2", "v1", ""}) == {"10.0.0.1": "v1", "fd00::1": "v1", "10.0.0.2": "v2"}
+    assert await pods(KEY, {""}) == {}
+    assert asked == [("shop", "rollouts-pod-template-hash in (v1, v2)")]
 
 
 # -- what decisions make of it ------------------------------------------------------------------------------
