@@ -276,7 +276,7 @@ _PLUGIN = works(
     f"{PLUGINS}failure_aborts_and_what_ran_before_is_undone_in_the_write_that_degrades",
     f"{PLUGINS}a_disabled_plugin_is_skipped",
 )
-_NO_AWS = inapplicable("The AWS API is not asked; what an older controller wrote stays as it is.")
+_NO_AWS = inapplicable("What AWS answers is not written here; what an older controller wrote stays as it is.")
 
 STATUS_ROWS: Mapping[type[BaseModel], Fields] = {
     api.RolloutStatus: {
