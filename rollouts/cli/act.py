@@ -22,15 +22,20 @@ _names = click.argument("names", nargs=-1, required=True, metavar="NAME...", typ
 @click.command("promote")
 @_names
 @click.option("--full", is_flag=True, help="Skip all remaining steps, pauses and analyses.")
+@click.option("-c", "--skip-current-step", "skip_one", is_flag=True, help="Skip the present step.")
+@click.option("-a", "--skip-all-steps", "skip_all", is_flag=True, help="Skip the steps that are left.")
 @cluster_options
-def promote_command(target: Target, names: Sequence[str], full: bool) -> None:
+def promote_command(target: Target, names: Sequence[str], full: bool, skip_one: bool, skip_all: bool) -> None:
     """Go on after a pause; without a pause, skip the present step.
 
     \b
     rollouts promote web -n shop          next step
     rollouts promote web -n shop --full   everything, now
     """
-    _act(target, names, "promote_full" if full else "promote")
+    if full + skip_one + skip_all > 1:
+        raise click.UsageError("only one of --full, --skip-current-step and --skip-all-steps can be meant")
+    verbs = {"promote_full": full, "skip_step": skip_one, "skip_all_steps": skip_all}
+    _act(target, names, next((verb for verb, asked in verbs.items() if asked), "promote"))
 
 
 @click.command("abort")
@@ -46,15 +51,19 @@ def abort_command(target: Target, names: Sequence[str]) -> None:
 
 
 @click.command("retry")
-@_names
+@click.argument("names", nargs=-1, required=True, metavar="[KIND] NAME...", type=ObjectName("rollout"))
 @cluster_options
 def retry_command(target: Target, names: Sequence[str]) -> None:
-    """Try an aborted update again from the first step, with new analyses.
+    """Try an aborted update again from the first step, with new analyses; or an Experiment that has ended.
 
     \b
     rollouts retry web -n shop
+    rollouts retry experiment baseline-vs-canary -n shop
     """
-    _act(target, names, "retry")
+    if len(names) > 1 and kind_of(names[0]) == "experiment":
+        _act(target, without_kind("experiment", names), "retry_experiment", kind="experiment")
+    else:
+        _act(target, names, "retry")
 
 
 @click.command("pause")
@@ -149,27 +158,27 @@ def terminate_command() -> None:
 
 
 @terminate_command.command("analysisrun")
-@click.argument("name", type=ObjectName("analysisrun"))
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", type=ObjectName("analysisrun"))
 @cluster_options
-def terminate_analysisrun(target: Target, name: str) -> None:
+def terminate_analysisrun(target: Target, names: Sequence[str]) -> None:
     """Stop an AnalysisRun; it is judged by what it has measured so far.
 
     \b
     rollouts terminate analysisrun web-6f68b77677-2-1 -n shop
     """
-    _act(target, (name,), "terminate_run", kind="analysisrun")
+    _act(target, names, "terminate_run", kind="analysisrun")
 
 
 @terminate_command.command("experiment")
-@click.argument("name", type=ObjectName("experiment"))
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", type=ObjectName("experiment"))
 @cluster_options
-def terminate_experiment(target: Target, name: str) -> None:
+def terminate_experiment(target: Target, names: Sequence[str]) -> None:
     """Stop an Experiment.
 
     \b
     rollouts terminate experiment baseline-vs-canary -n shop
     """
-    _act(target, (name,), "terminate_run", kind="experiment")
+    _act(target, names, "terminate_run", kind="experiment")
 
 
 def _act(target: Target, names: Sequence[str], verb: str, *args: Any, kind: str = "rollout") -> None:
@@ -231,6 +240,8 @@ async def _write(api: KubeApi, target: Target, resource: Resource, name: str, pa
 
     if patch.spec:
         await api.patch(resource, target.namespace, name, {"spec": patch.spec})
+    if patch.whole:
+        await api.patch(resource, target.namespace, name, patch.whole)
     if patch.json_patch:
         await api.patch(resource, target.namespace, name, list(patch.json_patch), kind=PatchKind.JSON)
     if patch.status:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command("explain")
 @click.argument("name", type=ObjectName("rollout"))
-@click.option("-w", "--watch", is_flag=True, help="Follow changes until interrupted.")
+@click.option("-w/-W", "--watch/--no-watch", default=False, help="Follow changes until interrupted.")
 @timeout_option("--timeout", "--timeout-seconds")
 @click.option("--no-color", is_flag=True, help="No colours even on a terminal.")
 @output_option

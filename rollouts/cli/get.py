@@ -26,7 +26,7 @@ def _options(command: Any) -> Any:
         output_option,
         click.option("--no-color", is_flag=True, help="No colours even on a terminal."),
         timeout_option("--timeout", "--timeout-seconds"),
-        click.option("-w", "--watch", is_flag=True, help="Follow changes until interrupted."),
+        click.option("-w/-W", "--watch/--no-watch", default=False, help="Follow changes until interrupted."),
     ):
         command = option(command)
     return command
@@ -73,6 +73,11 @@ def _run(target: Target, kind: str, name: str, watch: bool, style: dict[str, Any
     from rollouts.cli.shown import Style  # noqa: PLC0415 - keeps --help fast
 
     raise click.exceptions.Exit(run_async(_get(target, kind, name, watch, Style(**style))))
+
+
+def follow_object(target: Target, kind: str, name: str, *, no_color: bool = False) -> None:
+    """Show an object again after each change, until interrupted."""
+    _run(target, kind, name, True, {"output": "table", "no_color": no_color})
 
 
 async def _get(target: Target, kind: str, name: str, watch: bool, style: Style) -> int:

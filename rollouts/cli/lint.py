@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -22,7 +23,7 @@ def lint_command(files: tuple[str, ...]) -> None:
 
     bad = 0
     seen = 0
-    for name, text in _texts(files):
+    for name, text in read_texts(files):
         seen += 1
         for finding in lint_documents(text):
             bad += finding.severity is Severity.ERROR
@@ -32,7 +33,8 @@ def lint_command(files: tuple[str, ...]) -> None:
     click.echo(f"{seen} file{'s' if seen != 1 else ''} checked, no errors", err=True)
 
 
-def _texts(files: tuple[str, ...]) -> list[tuple[str, bytes]]:
+def read_texts(files: Sequence[str]) -> list[tuple[str, bytes]]:
+    """Return name and content of files and of those in folders. Raises UsageError for an unreadable one."""
     found: list[tuple[str, bytes]] = []
     for name in files:
         if name == "-":

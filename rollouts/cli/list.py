@@ -26,13 +26,14 @@ WORDS = [word for words in SPELLINGS.values() for word in words]
 @click.argument("kind", type=click.Choice(WORDS, case_sensitive=False), default="rollouts", metavar="[KIND]")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look into every namespace.")
 @click.option("--name", "wanted", default="", metavar="NAME", help="Only the one with this name.")
-@click.option("-w", "--watch", is_flag=True, help="Follow changes until interrupted.")
+@click.option("-w/-W", "--watch/--no-watch", default=False, help="Follow changes until interrupted.")
+@click.option("--timestamps", is_flag=True, help="Begin each line with the moment.")
 @timeout_option("--timeout", "--timeout-seconds")
 @click.option("--no-color", is_flag=True, help="No colours even on a terminal.")
 @output_option
 @cluster_options
 def list_command(
-    target: Target, kind: str, all_namespaces: bool, wanted: str, watch: bool, **style: Any
+    target: Target, kind: str, all_namespaces: bool, wanted: str, watch: bool, timestamps: bool, **style: Any
 ) -> None:
     """List Rollouts with phase, step, weight and replicas; or experiments, or analysisruns.
 
@@ -44,13 +45,21 @@ def list_command(
     from rollouts.cli.shown import Style  # noqa: PLC0415 - keeps --help fast
 
     namespace = None if all_namespaces else target.namespace
-    work = _list(target, kind_of(kind), namespace, wanted, watch, Style(**style))
+    choice = Choice(kind_of(kind), namespace, wanted, timestamps)
+    work = _list(target, choice, watch, Style(**style))
     raise click.exceptions.Exit(run_async(work))
 
 
-async def _list(
-    target: Target, kind: str, namespace: str | None, wanted: str, watch: bool, style: Style
-) -> int:
+class Choice(NamedTuple):
+    """What is listed: a kind, of a namespace (None: of all), of one name or all; and how lines begin."""
+
+    kind: str
+    namespace: str | None
+    name: str
+    timestamps: bool
+
+
+async def _list(target: Target, choice: Choice, watch: bool, style: Style) -> int:
     from rollouts.cli.livecache import LiveCache  # noqa: PLC0415 - keeps --help fast
     from rollouts.cli.shown import show_followed, show_once  # noqa: PLC0415
     from rollouts.kube import objects  # noqa: PLC0415
@@ -59,16 +68,17 @@ async def _list(
         "rollout": objects.ROLLOUTS,
         "experiment": objects.EXPERIMENTS,
         "analysisrun": objects.ANALYSIS_RUNS,
-    }[kind]
+    }[choice.kind]
+    namespace = choice.namespace
 
     async def load(cache: Cache) -> Answer | None:
-        return _answer(cache, kind, namespace, wanted)
+        return _answer(cache, choice)
 
     async with target.connect() as api:
         cache = LiveCache({resource: await target.list(api, resource, namespace)})
         if watch:
             return await show_followed(api, namespace, (resource,), load, style)
-    answer = _answer(cache, kind, namespace, wanted)
+    answer = _answer(cache, choice)
     if not answer.data and style.output == "table":
         where = f"namespace {namespace}" if namespace else "the cluster"
         hint = ". Look everywhere with -A" if namespace else ""
@@ -78,15 +88,18 @@ async def _list(
     return 0
 
 
-def _answer(cache: Cache, kind: str, namespace: str | None, wanted: str) -> Answer:
+def _answer(cache: Cache, choice: Choice) -> Answer:
     from rollouts.cli.shown import Answer  # noqa: PLC0415 - keeps --help fast
     from rollouts.clock import SystemClock  # noqa: PLC0415
+    from rollouts.kube.objects import format_time  # noqa: PLC0415
 
-    rows = _ROWS[kind](cache, namespace, SystemClock().now())
-    chosen = [row for row in rows if wanted in ("", row.data["name"])]
+    now = SystemClock().now()
+    rows = _ROWS[choice.kind](cache, choice.namespace, now)
+    chosen = [row for row in rows if choice.name in ("", row.data["name"])]
     data = [row.data for row in chosen]
     same = [{key: value for key, value in entry.items() if key != "age_seconds"} for entry in data]
-    table = _table(_COLUMNS[kind], chosen, everywhere=namespace is None)
+    moment = format_time(now) if choice.timestamps else ""
+    table = _table(_COLUMNS[choice.kind], chosen, everywhere=choice.namespace is None, moment=moment)
     return Answer(data=data, parts=(table,), same=same)
 
 
@@ -160,10 +173,12 @@ def _state(word: str) -> Text:
     return state(word)
 
 
-def _table(columns: Sequence[str], rows: Sequence[_Row], *, everywhere: bool) -> Any:
+def _table(columns: Sequence[str], rows: Sequence[_Row], *, everywhere: bool, moment: str) -> Any:
     from rollouts.cli.render import plain_table  # noqa: PLC0415 - keeps --help fast
 
-    table = plain_table(*(("NAMESPACE", *columns) if everywhere else columns))
+    first = (*(("TIMESTAMP",) if moment else ()), *(("NAMESPACE",) if everywhere else ()))
+    table = plain_table(*first, *columns)
     for row in rows:
-        table.add_row(*([row.data["namespace"], *row.cells] if everywhere else row.cells))
+        where = [row.data["namespace"]] if everywhere else []
+        table.add_row(*([moment] if moment else []), *where, *row.cells)
     return table

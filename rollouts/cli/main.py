@@ -19,19 +19,20 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("rollouts.cli.demo.command", "Show a whole delivery on this machine: commit, canary, verdict."),
     "get": ("rollouts.cli.get", "Show one Rollout, Experiment or AnalysisRun in full."),
     "list": ("rollouts.cli.list", "List Rollouts, Experiments or AnalysisRuns."),
-    "status": ("rollouts.cli.status", "Wait for a Rollout to be healthy, degraded or paused."),
+    "status": ("rollouts.cli.status", "Wait for a Rollout to be healthy or degraded."),
     "explain": ("rollouts.cli.explain", "Tell why a Rollout is where it is, what comes next, what to do."),
     "plan": ("rollouts.cli.plan", "Tell what a change would do, before it is applied."),
     "slo": ("rollouts.cli.slo", "Show error budgets and whether a new version may start."),
     "simulate": ("rollouts.cli.simulate", "Play a story about a Rollout on virtual time, faults and all."),
     "promote": ("rollouts.cli.act", "Go on after a pause, skip a step, or skip all (--full)."),
     "abort": ("rollouts.cli.act", "Send all traffic back to the stable version."),
-    "retry": ("rollouts.cli.act", "Try an aborted update again, from the first step."),
+    "retry": ("rollouts.cli.act", "Try an aborted update, or an Experiment, again from the beginning."),
     "pause": ("rollouts.cli.act", "Hold a Rollout where it is."),
     "resume": ("rollouts.cli.act", "End a hold made by pause."),
     "set": ("rollouts.cli.act", "Change the image of a container."),
     "undo": ("rollouts.cli.act", "Put an earlier revision back into the spec."),
     "restart": ("rollouts.cli.act", "Replace the pods by new ones of the same version."),
+    "create": ("rollouts.cli.create", "Create objects of files, or an AnalysisRun from a template."),
     "terminate": ("rollouts.cli.act", "Stop a running AnalysisRun or Experiment."),
     "lint": ("rollouts.cli.lint", "Check manifests before a cluster sees them."),
     "version": ("rollouts.cli.version", "Show the versions of client and server."),
@@ -39,8 +40,18 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
+GO_FLAGS = frozenset(
+    f"--{name}" for name in ("watch", "full", "no-color", "all-namespaces", "timestamps", "global", "client")
+) | {"-w", "-A"}
+"""Flags that scripts write with a value."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command only when it is called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read ``--watch=false`` and its like, too, as scripts write them that were made for Go programs."""
+        return super().parse_args(ctx, [word for arg in args if (word := _plain_flag(arg)) is not None])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which help shows them."""
@@ -71,6 +82,16 @@ class LazyGroup(click.Group):
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _plain_flag(arg: str) -> str | None:
+    """Return a flag with its value as a flag alone, None for one that is off; other words as they are."""
+    name, sign, value = arg.partition("=")
+    if not sign or name not in GO_FLAGS or value.lower() not in ("true", "false"):
+        return arg
+    if value.lower() == "true":
+        return name
+    return "--no-watch" if name in ("--watch", "-w") else None
 
 
 @click.group(

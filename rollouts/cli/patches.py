@@ -21,11 +21,12 @@ class NothingToDo(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """Merge patches of spec and status (empty: none), or a JSON patch of the object; and what was done."""
+    """Merge patches of spec and status (empty: none), or a patch of the whole object; and what was done."""
 
     done: str
     spec: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
+    whole: Mapping[str, Any] = field(default_factory=dict)
     json_patch: Sequence[Mapping[str, Any]] = ()
 
 
@@ -43,8 +44,16 @@ def retry(live: ReadOnly) -> Patch:
     """Take an abort back."""
     status = live.get("status") or {}
     if not status.get("abort"):
-        raise NothingToDo("it is not aborted, so there is nothing to retry")
+        return Patch(done="is not aborted: there is nothing to retry")
     return Patch(done="retried", status={"abort": False})
+
+
+def retry_experiment(live: ReadOnly) -> Patch:
+    """Run an Experiment again from the beginning: it forgets what it has found."""
+    phase = (live.get("status") or {}).get("phase", "")
+    if phase not in ENDED:
+        raise NothingToDo(f"it has not ended ({phase or 'Pending'}); `terminate` it first")
+    return Patch(done="retried", whole={"status": None})
 
 
 def pause(live: ReadOnly) -> Patch:
@@ -79,7 +88,9 @@ def promote(live: ReadOnly) -> Patch:
         return Patch(done="promoted", spec=unpause)
     if status.get("abort"):
         raise NothingToDo("it is aborted: `retry` it, or `promote --full` to skip everything")
-    if _fully_promoted(status) or following is None:
+    if _fully_promoted(status):
+        return Patch(done="is fully promoted already")
+    if following is None:
         raise NothingToDo("it is not paused and has no step left")
     return Patch(done="promoted", status={"pauseConditions": None, "currentStepIndex": following})
 
@@ -87,8 +98,30 @@ def promote(live: ReadOnly) -> Patch:
 def promote_full(live: ReadOnly) -> Patch:
     """Skip everything that is left."""
     if _fully_promoted(live.get("status") or {}):
-        raise NothingToDo("no update is under way: the current version is the stable one")
+        return Patch(done="is fully promoted already")
     return Patch(done="fully promoted", status={"promoteFull": True})
+
+
+def skip_step(live: ReadOnly) -> Patch:
+    """Go past the present step, whatever it waits for."""
+    steps = _steps_to_skip(live)
+    index = min(int((live.get("status") or {}).get("currentStepIndex") or 0) + 1, steps)
+    return Patch(done="promoted", status={"currentStepIndex": index})
+
+
+def skip_all_steps(live: ReadOnly) -> Patch:
+    """Go past the last step; pods and traffic follow as after any last step."""
+    return Patch(done="promoted", status={"currentStepIndex": _steps_to_skip(live)})
+
+
+def _steps_to_skip(live: ReadOnly) -> int:
+    strategy = (live.get("spec") or {}).get("strategy") or {}
+    if "blueGreen" in strategy:
+        raise NothingToDo("a blue-green Rollout has no steps to skip: `promote` it without this option")
+    steps = (strategy.get("canary") or {}).get("steps") or ()
+    if not steps:
+        raise NothingToDo("its canary has no steps to skip: `promote` it without this option")
+    return len(steps)
 
 
 def restart(live: ReadOnly, at: str) -> Patch:
@@ -117,6 +150,8 @@ def set_images(live: ReadOnly, images: Mapping[str, str]) -> Patch:
     return Patch(done="image updated", json_patch=(_precondition(live), *operations))
 
 
+ENDED = ("Successful", "Failed", "Error", "Inconclusive")
+"""Phases of an analysis or an experiment that nothing follows."""
 _CONTAINERS = ("containers", "initContainers")
 
 
@@ -127,7 +162,7 @@ def undo(live: ReadOnly, replica_sets: Sequence[Manifest], revision: int) -> Pat
     chosen = _revision(sets, revision)
     template = _without_marks(chosen)
     if template == (live.get("spec") or {}).get("template"):
-        raise NothingToDo(f"revision {chosen.revision} is what the spec has already")
+        return Patch(done=f"keeps its template: revision {chosen.revision} is what it has already")
     operation = {"op": "replace", "path": "/spec/template", "value": template}
     return Patch(
         done=f"undone: back to revision {chosen.revision}", json_patch=(_precondition(live), operation)
@@ -137,7 +172,7 @@ def undo(live: ReadOnly, replica_sets: Sequence[Manifest], revision: int) -> Pat
 def terminate_run(live: ReadOnly) -> Patch:
     """Ask an AnalysisRun to stop."""
     phase = (live.get("status") or {}).get("phase", "")
-    if phase in ("Successful", "Failed", "Error", "Inconclusive"):
+    if phase in ENDED:
         raise NothingToDo(f"it has ended already ({phase})")
     return Patch(done="terminated", spec={"terminate": True})
 

@@ -15,6 +15,9 @@ from tests.cli.conftest import Shell, paused_canary
     [
         pytest.param(["promote", "web"], "promoted", {}, {"pauseConditions": None}, id="promote"),
         pytest.param(["promote", "web", "--full"], "fully promoted", {}, {"promoteFull": True}, id="full"),
+        pytest.param(["promote", "web", "--full=true"], "fully promoted", {}, {"promoteFull": True}, id="go"),
+        pytest.param(["promote", "web", "-c"], "promoted", {}, {"currentStepIndex": 2}, id="skip one"),
+        pytest.param(["promote", "web", "-a"], "promoted", {}, {"currentStepIndex": 3}, id="skip all"),
         pytest.param(["abort", "rollout", "web"], "aborted", {}, {"abort": True}, id="abort"),
         pytest.param(["pause", "web"], "paused", {"paused": True}, {}, id="pause"),
     ],
@@ -79,7 +82,22 @@ def test_several_names_are_acted_on_in_order(shell: Shell) -> None:
     assert done.output == "rollout 'api' paused\nrollout 'web' paused\n"
 
 
-def test_an_analysis_run_is_stopped(shell: Shell) -> None:
-    shell.put(objects.ANALYSIS_RUNS, "web-1", spec={"metrics": []})
-    assert shell.run("terminate", "analysisrun", "web-1").exit_code == 0
-    assert shell.get(objects.ANALYSIS_RUNS, "web-1")["spec"]["terminate"] is True
+def test_analysis_runs_are_stopped(shell: Shell) -> None:
+    for name in ("web-1", "web-2"):
+        shell.put(objects.ANALYSIS_RUNS, name, spec={"metrics": []})
+    done = shell.run("terminate", "ar", "web-1", "web-2")
+    assert done.output == "analysisrun 'web-1' terminated\nanalysisrun 'web-2' terminated\n"
+    assert shell.get(objects.ANALYSIS_RUNS, "web-2")["spec"]["terminate"] is True
+
+
+def test_two_ways_to_skip_are_one_too_many(shell: Shell) -> None:
+    done = shell.run("promote", "web", "--skip-current-step", "--skip-all-steps")
+    assert done.exit_code == 2
+    assert "only one of --full, --skip-current-step and --skip-all-steps" in done.stderr
+
+
+def test_an_experiment_is_run_again(shell: Shell) -> None:
+    shell.put(objects.EXPERIMENTS, "compare", spec={"templates": []}, status={"phase": "Failed"})
+    done = shell.run("retry", "exp", "compare")
+    assert (done.exit_code, done.output) == (0, "experiment 'compare' retried\n")
+    assert "status" not in shell.get(objects.EXPERIMENTS, "compare")

@@ -23,6 +23,15 @@ def test_status_waits_for_an_end_through_a_broken_watch(shell: Shell) -> None:
     assert (out, err, started.returncode) == ("Degraded - it failed\n", "", 1)
 
 
+def test_status_waits_through_a_pause(shell: Shell) -> None:
+    shell.put(objects.ROLLOUTS, "web", spec={}, status={"phase": "Paused", "message": "CanaryPauseStep"})
+    started = shell.begin("status", "web", "--timeout", "30s")
+    assert line_of(started.stdout) == "Paused - CanaryPauseStep"
+    shell.status(objects.ROLLOUTS, "web", phase="Healthy", message=None)
+    out, err = started.communicate(timeout=PATIENCE)
+    assert (out, err, started.returncode) == ("Healthy\n", "", 0)
+
+
 def test_status_gives_up_when_the_time_is_over(shell: Shell) -> None:
     shell.put(objects.ROLLOUTS, "web", spec={}, status={"phase": "Progressing"})
     done = shell.run("status", "web", "--timeout", "200ms")

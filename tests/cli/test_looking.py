@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from rollouts.kube import objects
+from rollouts.kube.objects import parse_time
 from tests.cli.conftest import Shell, paused_canary
 
 
@@ -28,7 +29,8 @@ def test_get_knows_every_spelling_of_the_kind(shell: Shell, spelling: str) -> No
 
 def test_every_view_is_json_and_yaml(shell: Shell) -> None:
     paused_canary(shell)
-    for command in (["get", "ro", "web"], ["list"], ["status", "web"], ["explain", "web"], ["version"]):
+    status = ["status", "web", "--no-watch"]
+    for command in (["get", "ro", "web"], ["list"], status, ["explain", "web"], ["version"]):
         as_json = json.loads(shell.run(*command, "-o", "json").stdout)
         as_yaml = yaml.safe_load(shell.run(*command, "-o", "yaml").stdout)
         assert as_json
@@ -52,11 +54,32 @@ def test_an_empty_list_says_where_it_looked(shell: Shell) -> None:
     assert "No rollouts in namespace shop. Look everywhere with -A" in done.stderr
 
 
-@pytest.mark.parametrize(("phase", "code"), [("Healthy", 0), ("Paused", 0), ("Degraded", 1)])
-def test_the_exit_code_of_status_is_the_phase(shell: Shell, phase: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("phase", "options", "code"),
+    [
+        ("Healthy", [], 0),
+        ("Degraded", [], 1),
+        ("Degraded", ["--watch=true"], 1),
+        ("Degraded", ["--no-watch"], 0),
+        ("Progressing", ["--watch=false"], 0),
+        ("Paused", ["--or-paused"], 0),
+    ],
+    ids=str,
+)
+def test_the_exit_code_of_status_is_the_phase(
+    shell: Shell, phase: str, options: list[str], code: int
+) -> None:
     shell.put(objects.ROLLOUTS, "web", spec={}, status={"phase": phase, "message": "so it is"})
-    done = shell.run("status", "web")
+    done = shell.run("status", "web", *options)
     assert (done.exit_code, done.output) == (code, f"{phase} - so it is\n")
+
+
+def test_a_list_begins_its_lines_with_the_moment_where_asked(shell: Shell) -> None:
+    paused_canary(shell)
+    head, line = shell.run("list", "rollouts", "--timestamps", "--watch=false").output.splitlines()
+    assert head.split()[:2] == ["TIMESTAMP", "NAME"]
+    assert parse_time(line.split()[0]) is not None
+    assert line.split()[1] == "web"
 
 
 def test_explain_runs_the_controllers_decision_on_the_live_objects(shell: Shell) -> None:

@@ -18,7 +18,6 @@ from tests.cli.conftest import Shell, begin, paused_canary
         pytest.param(["get", "ro", "wbe"], "not found in namespace shop. Did you mean 'web'?", id="typo"),
         pytest.param(["explain", "zzzzz"], "not found in namespace shop. There are: web", id="another name"),
         pytest.param(["abort", "web"], "no update is under way", id="nothing to abort"),
-        pytest.param(["retry", "rollout", "web"], "it is not aborted", id="nothing to retry"),
         pytest.param(["undo", "web"], "no revision to go back to", id="nothing to undo"),
         pytest.param(
             ["--context", "prod", "list"], "no context 'prod' in the kubeconfig", id="wrong context"

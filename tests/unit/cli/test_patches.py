@@ -31,6 +31,15 @@ UNSURE = {**HELD, "pauseConditions": [{"reason": "InconclusiveAnalysisRun"}]}
         pytest.param(patches.abort, rollout(), {}, {"abort": True}, id="abort"),
         pytest.param(patches.abort, rollout({"abort": True}), {}, {}, id="aborted already"),
         pytest.param(patches.retry, rollout({"abort": True}), {}, {"abort": False}, id="retry"),
+        pytest.param(patches.retry, rollout(), {}, {}, id="nothing to retry"),
+        pytest.param(patches.promote_full, rollout(PROMOTED), {}, {}, id="promoted in full already"),
+        pytest.param(patches.promote, rollout(PROMOTED), {}, {}, id="promoted already"),
+        pytest.param(patches.skip_step, rollout(), {}, {"currentStepIndex": 1}, id="skip the first step"),
+        pytest.param(
+            patches.skip_step, rollout({"currentStepIndex": 2}), {}, {"currentStepIndex": 2},
+            id="not past the last step",
+        ),
+        pytest.param(patches.skip_all_steps, rollout(HELD), {}, {"currentStepIndex": 2}, id="skip all steps"),
         pytest.param(patches.pause, rollout(), {"paused": True}, {}, id="pause"),
         pytest.param(patches.resume, rollout(paused=True), {"paused": False}, {}, id="resume"),
         pytest.param(patches.promote, rollout(HELD), {}, {"pauseConditions": None}, id="promote a pause"),
@@ -64,13 +73,18 @@ def test_a_command_patches_what_the_controller_reacts_to(
     ("plan", "live", "why"),
     [
         pytest.param(patches.abort, rollout(PROMOTED), "no update is under way", id="abort"),
-        pytest.param(patches.retry, rollout(), "not aborted", id="retry"),
+        pytest.param(patches.retry_experiment, {"status": {"phase": "Running"}}, "not ended", id="retry"),
+        pytest.param(
+            patches.skip_step, rollout(strategy={"blueGreen": {}}), "blue-green", id="steps of a blue-green"
+        ),
+        pytest.param(
+            patches.skip_all_steps, rollout(strategy={"canary": {}}), "no steps to skip", id="no steps"
+        ),
         pytest.param(patches.resume, rollout(HELD), "is ended by `promote`", id="resume"),
-        pytest.param(patches.promote, rollout(PROMOTED), "has no step left", id="promote"),
+        pytest.param(patches.promote, rollout({"currentStepIndex": 2}), "has no step left", id="promote"),
         pytest.param(
             patches.promote, rollout({"abort": True, "currentStepIndex": 0}), "`retry` it", id="aborted"
         ),
-        pytest.param(patches.promote_full, rollout(PROMOTED), "no update is under way", id="full"),
         pytest.param(patches.terminate_run, {"status": {"phase": "Failed"}}, "ended already", id="terminate"),
     ],
 )
@@ -95,16 +109,20 @@ def test_undo_restores_the_template_of_the_revision_before_without_the_hash() ->
     assert replace == {"op": "replace", "path": "/spec/template", "value": first}
 
 
-@pytest.mark.parametrize(
-    ("revision", "why"), [(2, "what the spec has already"), (9, "no revision 9. There are: 1, 2")]
-)
-def test_undo_to_a_useless_revision_says_why(revision: int, why: str) -> None:
+def test_undo_to_the_present_revision_changes_nothing_and_to_an_unknown_one_says_which_there_are() -> None:
     world = basic()
     world.settle()
     world.deploy("web:v2")
     world.settle()
-    with pytest.raises(NothingToDo, match=why):
-        patches.undo(world.rollout, world.cache.list(objects.REPLICASETS), revision)
+    sets = world.cache.list(objects.REPLICASETS)
+    kept = patches.undo(world.rollout, sets, 2)
+    assert (kept.done, kept.json_patch) == ("keeps its template: revision 2 is what it has already", ())
+    with pytest.raises(NothingToDo, match=r"no revision 9\. There are: 1, 2"):
+        patches.undo(world.rollout, sets, 9)
+
+
+def test_an_experiment_that_has_ended_is_run_again_without_what_it_found() -> None:
+    assert patches.retry_experiment({"status": {"phase": "Failed"}}).whole == {"status": None}
 
 
 def test_a_template_that_lives_elsewhere_is_not_patched_here() -> None:
