@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rollouts.api.argoproj.kinds import API_VERSION
-from rollouts.api.argoproj.references import Reference, service_references, template_references
+from rollouts.api.argoproj.references import Reference, role_labels, service_references, template_references
 from rollouts.api.argoproj.rollout import RolloutSpec
 from rollouts.api.fielderrors import FieldError, invalid, not_found
 from rollouts.api.fields import without_nulls
@@ -88,7 +88,8 @@ def _selector_errors(
 ) -> Iterator[FieldError]:
     if spec.workload_ref is not None or not spec.template:
         return
-    labels = (spec.template.get("metadata") or {}).get("labels") or {}
+    own = (spec.template.get("metadata") or {}).get("labels") or {}
+    labels = {**own, **role_labels(spec, reference.path)}
     selector = (service.get("spec") or {}).get("selector") or {}
     for key, value in selector.items():
         if key != HASH_LABEL and labels.get(key) != value:

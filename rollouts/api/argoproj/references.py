@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rollouts.api.argoproj.rollout import RolloutAnalysis, RolloutSpec
@@ -38,6 +38,19 @@ def service_references(spec: RolloutSpec) -> tuple[Reference, ...]:
                 (f"{path}.pingPong.pongService", canary.ping_pong.pong_service),
             ]
     return tuple(Reference(path, "Service", name) for path, name in named if name)
+
+
+def role_labels(spec: RolloutSpec, path: str) -> Mapping[str, str]:
+    """Return the labels that pods carry only while their version is the one behind the Service of a field."""
+    canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
+    found = None
+    if canary is not None:
+        roles = {"stableService": canary.stable_metadata, "canaryService": canary.canary_metadata}
+        found = roles.get(path.rpartition(".")[2])
+    elif blue_green is not None:
+        roles = {"activeService": blue_green.active_metadata, "previewService": blue_green.preview_metadata}
+        found = roles.get(path.rpartition(".")[2])
+    return found.labels if found is not None else {}
 
 
 def template_references(spec: RolloutSpec) -> tuple[Reference, ...]:

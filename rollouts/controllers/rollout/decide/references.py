@@ -10,6 +10,7 @@ from analysis.spec.errors import SpecError
 from analysis.spec.objects import Argument
 from analysis.spec.templates import flatten, resolve_templates
 from rollouts.api.argoproj import rollout as api
+from rollouts.api.argoproj.references import role_labels
 from rollouts.api.argoproj.validation import invalid_spec_message
 from rollouts.api.fielderrors import FieldError, invalid
 from rollouts.controllers.rollout.snapshot import RolloutSnapshot, TemplateKey
@@ -54,14 +55,15 @@ def _service_problems(s: RolloutSnapshot, path: str, name: str) -> Iterator[Fiel
     if service is None:
         yield invalid(path, name, f'service "{name}" not found; create it or correct the name')
         return
+    pod_labels: Mapping[str, Any] = (s.template.get("metadata") or {}).get("labels") or {}
+    role = role_labels(s.spec, path)
+    selector: Mapping[str, Any] = (service.get("spec") or {}).get("selector") or {}
+    for key, value in selector.items():
+        if key != labels.POD_TEMPLATE_HASH and value not in (pod_labels.get(key), role.get(key)):
+            yield invalid(path, name, f'Service "{name}" has unmatch label "{key}" in rollout')
     owner = objects.annotations_of(service).get(labels.MANAGED_BY)
     if owner and owner != s.name:
         yield invalid(path, name, f'Service "{name}" is managed by another Rollout')
-    pod_labels: Mapping[str, Any] = (s.template.get("metadata") or {}).get("labels") or {}
-    selector: Mapping[str, Any] = (service.get("spec") or {}).get("selector") or {}
-    for key, value in selector.items():
-        if key != labels.POD_TEMPLATE_HASH and pod_labels.get(key) != value:
-            yield invalid(path, name, f'Service "{name}" has unmatch label "{key}" in rollout')
 
 
 def _analyses(s: RolloutSnapshot) -> Iterator[tuple[str, api.RolloutAnalysis]]:
@@ -119,6 +121,6 @@ def _endless(path: str, name: str, specs: Sequence[Mapping[str, Any]]) -> Iterat
     """Refuse metrics that never end where the update waits for the end."""
     for spec in specs:
         for metric in (spec.get("spec") or spec).get("metrics") or ():
-            if metric.get("interval") and not metric.get("count"):
+            if metric.get("interval") and metric.get("count") in (None, "", 0, "0"):
                 text = f"AnalysisTemplate {name} has metric {metric.get('name')} which runs indefinitely"
                 yield invalid(path, name, f"{text}. Invalid value for count: <nil>")
