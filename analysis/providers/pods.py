@@ -11,19 +11,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from analysis.judges.crashes import CrashFinding, PodFacts, judge_pods
 from analysis.judges.profiles import Call
 from analysis.providers.canary.config import Hash, Period, Strict
-from analysis.providers.errors import ConfigurationError
-from analysis.providers.protocol import Answer, Decided, Ongoing, Question
-from analysis.spec.errors import from_validation_error
+from analysis.providers.plugin_config import OWN_PACE, read_plugin
+from analysis.providers.protocol import Answer, Continuing, Decided, Ongoing, Question
 from analysis.spec.guidance import GUIDANCE_KEY, NO_GUIDANCE
 from analysis.spec.objects import Metric
-from analysis.spec.status import Measurement, Phase
+from analysis.spec.status import Phase
 
 NAME = "rollouts.dev/pods"
 STATE_KEY = "pods.state"
@@ -96,7 +95,7 @@ class _Past:
         return json.dumps(data, separators=(",", ":"))
 
 
-class PodsProvider:
+class PodsProvider(Continuing):
     """Looks at the pods of both versions at every tick."""
 
     name: ClassVar[str] = NAME
@@ -108,19 +107,8 @@ class PodsProvider:
         """Return nothing."""
         return {}
 
-    async def measure(self, question: Question) -> Answer:
-        """Begin, or go on after an error. Raises ProviderError."""
-        return await self._look(question)
-
-    async def resume(self, question: Question, measurement: Measurement) -> Answer:
-        """Look again. Raises ProviderError."""
-        return await self._look(question)
-
-    async def terminate(self, question: Question, measurement: Measurement) -> Answer:
-        """End without another look: nobody asks any more."""
-        return Decided(Phase.SUCCESSFUL)
-
-    async def _look(self, question: Question) -> Answer:
+    async def look(self, question: Question) -> Answer:
+        """Look at what there is now. Raises ProviderError."""
         config = read_config(question.metric)
         canary = await self._port.pods(question.run_namespace, config.canary)
         stable = await self._port.pods(question.run_namespace, config.stable)
@@ -195,15 +183,12 @@ def _evidence(finding: CrashFinding, canary: Sequence[SeenPod], stable: Sequence
 
 
 def read_config(metric: Metric) -> PodsConfig:
-    """Return the configuration. Raises ConfigurationError with the field's path."""
-    written: Any = (metric.provider.plugin or {}).get(NAME)
-    path = f'provider.plugin["{NAME}"]'
-    for field in ("interval", "count", "success_condition", "failure_condition"):
-        if getattr(metric, field, None):
-            raise ConfigurationError(
-                f"{field} does not go with {NAME}: it looks at every tick and decides by itself"
-            )
-    try:
-        return PodsConfig.model_validate(written or {})
-    except ValidationError as error:
-        raise ConfigurationError(str(from_validation_error(path, error))) from None
+    """Return a metric's configuration. Raises ConfigurationError that names the field."""
+    return read_plugin(
+        metric,
+        NAME,
+        PodsConfig,
+        holds="the two versions",
+        refused=OWN_PACE,
+        because="it looks at every tick and decides by itself; remove it, and say how long with duration",
+    )

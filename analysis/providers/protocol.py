@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -109,4 +110,24 @@ class Immediate:
 
     async def terminate(self, question: Question, measurement: Measurement) -> Answer:
         """Return success: there is nothing to stop."""
+        return Decided(Phase.SUCCESSFUL)
+
+
+class Continuing(ABC):
+    """Base of providers with one measurement that goes on: every look is the same, whenever it comes."""
+
+    @abstractmethod
+    async def look(self, question: Question) -> Answer:
+        """Look now. Raises ProviderError."""
+
+    async def measure(self, question: Question) -> Answer:
+        """Begin, or go on after an error. Raises ProviderError."""
+        return await self.look(question)
+
+    async def resume(self, question: Question, measurement: Measurement) -> Answer:
+        """Look again. Raises ProviderError."""
+        return await self.look(question)
+
+    async def terminate(self, question: Question, measurement: Measurement) -> Answer:
+        """End without another look: nobody asks any more."""
         return Decided(Phase.SUCCESSFUL)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from analysis.counts.arms import Versions
 from analysis.counts.native import EDGES
@@ -18,10 +18,9 @@ from analysis.counts.presets import PRESETS, Preset
 from analysis.judges.ledger import LAST_ATTEMPT
 from analysis.judges.objective import Objective
 from analysis.judges.profiles import Profile
-from analysis.providers.errors import ConfigurationError
+from analysis.providers.plugin_config import OWN_PACE, read_plugin
 from analysis.spec.base import SpecModel
 from analysis.spec.duration import parse_duration
-from analysis.spec.errors import from_validation_error
 from analysis.spec.objects import Metric
 from analysis.spec.patterns import PatternError, compile_pattern
 from analysis.spec.providers import CANARY_JUDGE, Authentication, Header
@@ -310,23 +309,12 @@ def _filled(data: dict[str, Any], preset: Preset) -> dict[str, Any]:
 
 def read_config(metric: Metric) -> CanaryConfig:
     """Return a metric's configuration. Raises ConfigurationError that names the field."""
-    path = f'provider.plugin["{NAME}"]'
-    for field, value in (
-        ("interval", metric.interval),
-        ("count", metric.count),
-        ("successCondition", metric.success_condition),
-        ("failureCondition", metric.failure_condition),
-    ):
-        if value:
-            raise ConfigurationError(
-                f"{field} does not go with {NAME}: it looks at every tick by itself and decides by itself;"
-                " remove it, and say how long to look with duration"
-            )
-    written = (metric.provider.plugin or {}).get(NAME)
-    if not isinstance(written, dict):
-        raise ConfigurationError(f"{path} must hold the configuration of the judge (a map)")
-    try:
-        return CanaryConfig.model_validate(written)
-    except ValidationError as error:
-        problem = from_validation_error(path, error)
-        raise ConfigurationError(str(problem).replace("Value error, ", "")) from error
+    return read_plugin(
+        metric,
+        NAME,
+        CanaryConfig,
+        holds="the configuration of the judge",
+        refused=OWN_PACE,
+        because="it looks at every tick by itself and decides by itself; remove it, and say how long to look"
+        " with duration",
+    )

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from analysis.counts.arms import Arm, matcher_of
 from analysis.judges.kayenta.classify import Direction, EffectSize, Measure, MetricTerms
 from analysis.judges.kayenta.samples import OUTLIER_FACTOR, NanStrategy, OutlierStrategy
 from analysis.judges.kayenta.score import Thresholds
 from analysis.providers.canary.config import Hash, Label, Period, Seconds, Strict
-from analysis.providers.errors import ConfigurationError
-from analysis.spec.errors import from_validation_error
+from analysis.providers.plugin_config import OWN_PACE, read_plugin
 from analysis.spec.objects import Metric
 from analysis.spec.providers import Authentication, Header
 
@@ -249,22 +248,12 @@ class KayentaJudgeConfig(Strict):
 
 def read_config(metric: Metric) -> KayentaJudgeConfig:
     """Return a metric's configuration. Raises ConfigurationError that names the field."""
-    for field, value in (
-        ("interval", metric.interval),
-        ("count", metric.count),
-        ("successCondition", metric.success_condition),
-        ("failureCondition", metric.failure_condition),
-    ):
-        if value:
-            raise ConfigurationError(
-                f"{field} does not go with {NAME}: it judges at its own intervals and decides by itself;"
-                " remove it, and say lifetime and interval in the plugin"
-            )
-    written = (metric.provider.plugin or {}).get(NAME)
-    if not isinstance(written, dict):
-        raise ConfigurationError(f"{PATH} must hold the configuration of the judge (a map)")
-    try:
-        return KayentaJudgeConfig.model_validate(written)
-    except ValidationError as error:
-        problem = from_validation_error(PATH, error)
-        raise ConfigurationError(str(problem).replace("Value error, ", "")) from error
+    return read_plugin(
+        metric,
+        NAME,
+        KayentaJudgeConfig,
+        holds="the configuration of the judge",
+        refused=OWN_PACE,
+        because="it judges at its own intervals and decides by itself; remove it, and say lifetime and"
+        " interval in the plugin",
+    )

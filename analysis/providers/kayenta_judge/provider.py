@@ -17,10 +17,10 @@ from analysis.judges.kayenta.score import Scored, Verdict, score
 from analysis.providers.errors import BackendError, ConfigurationError
 from analysis.providers.kayenta_judge.config import NAME, PATH, CanaryMetric, KayentaJudgeConfig, read_config
 from analysis.providers.prometheus import QUERY_KEY, PrometheusProvider
-from analysis.providers.protocol import Answer, Decided, Ongoing, Question
+from analysis.providers.protocol import Answer, Continuing, Decided, Ongoing, Question
 from analysis.spec.objects import Metric
 from analysis.spec.providers import MetricProvider, PrometheusMetric, RangeQuery
-from analysis.spec.status import Measurement, Phase
+from analysis.spec.status import Phase
 
 RUN_KEY = "kayenta.run"
 """State: [start in Unix seconds, scores so far, since when the backend has been unusable or null]."""
@@ -35,7 +35,7 @@ _PHASES = {
 SHOWN_METRICS = 20
 
 
-class KayentaJudgeProvider:
+class KayentaJudgeProvider(Continuing):
     """Judges samples of both versions as Kayenta does; Inconclusive when the last score is only marginal."""
 
     name: ClassVar[str] = NAME
@@ -50,19 +50,8 @@ class KayentaJudgeProvider:
         except ConfigurationError:
             return {}
 
-    async def measure(self, question: Question) -> Answer:
-        """Begin to collect, or go on after an error. Raises ProviderError."""
-        return await self._look(question)
-
-    async def resume(self, question: Question, measurement: Measurement) -> Answer:
-        """Judge what is due. Raises ProviderError."""
-        return await self._look(question)
-
-    async def terminate(self, question: Question, measurement: Measurement) -> Answer:
-        """End without a verdict."""
-        return Decided(Phase.SUCCESSFUL)
-
-    async def _look(self, question: Question) -> Answer:
+    async def look(self, question: Question) -> Answer:
+        """Look at what there is now. Raises ProviderError."""
         config = read_config(question.metric)
         now = question.now.timestamp()
         start, scores, since = _run(question.state.get(RUN_KEY, ""), now)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from analysis.providers.canary.config import Hash, Label, Period, Policy, PolicyField, Seconds, Strict
 from analysis.providers.errors import ConfigurationError
+from analysis.providers.plugin_config import CONDITIONS, read_plugin
 from analysis.slo.canary import DEFAULT_PAIRS, MIN_BAD, MIN_REQUESTS, CanaryPair
 from analysis.slo.model import ServiceLevelObjectiveSpec
 from analysis.slo.periods import parse_period
 from analysis.slo.validation import read_objective
-from analysis.spec.errors import SpecError, from_validation_error
+from analysis.spec.errors import SpecError
 from analysis.spec.objects import Metric
 from analysis.spec.providers import Authentication, Header
 
@@ -152,21 +153,16 @@ def _objective(written: dict[str, Any], path: str) -> ServiceLevelObjectiveSpec:
 
 def read_config(metric: Metric) -> SloConfig:
     """Return a metric's configuration. Raises ConfigurationError that names the field."""
-    for field, value in (
-        ("successCondition", metric.success_condition),
-        ("failureCondition", metric.failure_condition),
-    ):
-        if value:
-            raise ConfigurationError(f"{field} does not go with {NAME}: it decides by itself; remove it")
-    written = (metric.provider.plugin or {}).get(NAME)
-    if not isinstance(written, dict):
-        raise ConfigurationError(f"{PATH} must hold the objective and burn or gate (a map)")
+    config = read_plugin(
+        metric,
+        NAME,
+        SloConfig,
+        holds="the objective and burn or gate",
+        refused=CONDITIONS,
+        because="it decides by itself; remove it",
+    )
     try:
-        config = SloConfig.model_validate(written)
         config.objective()
-    except ValidationError as error:
-        problem = from_validation_error(PATH, error)
-        raise ConfigurationError(str(problem).replace("Value error, ", "")) from error
     except SpecError as error:
         raise ConfigurationError(str(error)) from error
     return config

@@ -14,7 +14,7 @@ from typing import ClassVar
 from analysis.providers.canary.config import Action, Policy
 from analysis.providers.errors import BackendError, ConfigurationError
 from analysis.providers.prometheus import QUERY_KEY, PrometheusProvider
-from analysis.providers.protocol import Answer, Decided, Ongoing, Question
+from analysis.providers.protocol import Answer, Continuing, Decided, Ongoing, Question
 from analysis.providers.slo.burning import burn_queries, judged
 from analysis.providers.slo.config import NAME, Burn, Gate, SloConfig, read_config
 from analysis.providers.slo.gating import decided, gate_queries
@@ -23,7 +23,7 @@ from analysis.slo.canary import Outcome
 from analysis.slo.gate import GateDecision, GateState
 from analysis.spec.errors import SpecError
 from analysis.spec.objects import Metric
-from analysis.spec.status import Measurement, Phase
+from analysis.spec.status import Phase
 
 SINCE_KEY = "slo.since"
 """When the first measurement of the run was taken, Unix seconds: what the canary costs counts from there."""
@@ -39,7 +39,7 @@ _PHASES = {
 """HOLD is not here: it goes on."""
 
 
-class SloProvider:
+class SloProvider(Continuing):
     """Judges a canary's burn, or the error budget."""
 
     name: ClassVar[str] = NAME
@@ -55,19 +55,8 @@ class SloProvider:
             return {}
         return {QUERY_KEY: "\n".join(dict.fromkeys(queries.values()))}
 
-    async def measure(self, question: Question) -> Answer:
-        """Look once. Raises ProviderError."""
-        return await self._look(question)
-
-    async def resume(self, question: Question, measurement: Measurement) -> Answer:
-        """Look again, after the budget was blocked or nothing could be told. Raises ProviderError."""
-        return await self._look(question)
-
-    async def terminate(self, question: Question, measurement: Measurement) -> Answer:
-        """End without another look."""
-        return Decided(Phase.SUCCESSFUL)
-
-    async def _look(self, question: Question) -> Answer:
+    async def look(self, question: Question) -> Answer:
+        """Look at what there is now. Raises ProviderError."""
         config = read_config(question.metric)
         since = _since(question)
         elapsed = question.now - since
