@@ -1,6 +1,7 @@
 """What an analysis that goes on asks for: no more traffic, none at all, or successors of canary pods. Pure.
 
-It is followed in the cautious direction only. A person's promote goes on in spite of it.
+It is followed in the cautious direction only. A full promotion by a person goes on in spite of it; skipping a
+step moves on, but raises no weight.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def held(d: Draft) -> bool:
     """Tell whether no step may end, and say why."""
     asked = guidance(d)
     if asked.hold or asked.no_traffic:
-        d.wait(f"the doubt of an analysis to end ({asked.reason}); promote goes on in spite of it")
+        d.wait(f"the doubt of an analysis to end ({asked.reason}); promote --full goes on in spite of it")
         return True
     return False
 
