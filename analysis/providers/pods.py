@@ -20,7 +20,7 @@ from analysis.judges.profiles import Call
 from analysis.providers.canary.config import Hash, Period, Strict
 from analysis.providers.plugin_config import OWN_PACE, read_plugin
 from analysis.providers.protocol import Answer, Continuing, Decided, Ongoing, Question
-from analysis.spec.guidance import GUIDANCE_KEY, NO_GUIDANCE
+from analysis.spec.guidance import GUIDANCE_KEY, NO_GUIDANCE, Guidance
 from analysis.spec.objects import Metric
 from analysis.spec.status import Phase
 
@@ -153,6 +153,9 @@ def _answer(
     elif finding.call is Call.CONTINUE and over:
         phase = Phase.SUCCESSFUL
     guidance = finding.guidance() if phase is Phase.RUNNING else NO_GUIDANCE
+    if phase is Phase.INCONCLUSIVE and finding.lone:
+        # As with the judge of counts: no traffic for a lone suspect until a person has looked.
+        guidance = Guidance(no_traffic=True, reason=finding.reason)
     state = {STATE_KEY: past.dump(), GUIDANCE_KEY: guidance.dump()}
     if phase.completed:
         return Decided(phase, finding.reason, evidence, text=text, state=state)

@@ -133,6 +133,17 @@ def test_a_doubt_that_does_not_end_is_inconclusive() -> None:
     assert cluster.guidance == Guidance()
 
 
+def test_a_lone_suspect_that_nobody_replaced_stays_without_traffic_until_a_person_has_looked() -> None:
+    cluster = Cluster(1, holdTimeout="1m")
+    cluster.look()
+    cluster.change(CANARY, 0, ready=False, restarts=3, waiting="CrashLoopBackOff")
+    cluster.look()
+    answer = cluster.look(61)
+    assert isinstance(answer, Decided)
+    assert answer.phase == "Inconclusive"
+    assert (cluster.guidance.no_traffic, cluster.guidance.replace) == (True, ())
+
+
 def test_a_state_that_cannot_be_read_begins_again() -> None:
     cluster = Cluster(2)
     cluster.state = {"pods.state": "[1]"}
